@@ -1,0 +1,1 @@
+"""What everything may import: settings, the error tree, logging."""

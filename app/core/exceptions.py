@@ -1,0 +1,315 @@
+"""The error tree: every failure this service reports, with its stable code.
+
+ImageServiceError
+├── ConfigurationError            CONFIGURATION_INVALID
+├── EmbeddedS3Unavailable         EMBEDDED_S3_UNAVAILABLE
+├── RequestError                  the caller can mend it
+│   ├── InvalidRequest            REQUEST_INVALID
+│   ├── InvalidImageType          IMAGE_TYPE_INVALID
+│   ├── InvalidUserId             USER_ID_INVALID
+│   ├── InvalidImageKey           IMAGE_KEY_INVALID
+│   ├── InvalidExpiry             URL_EXPIRY_INVALID
+│   ├── InvalidCursor             CURSOR_INVALID
+│   ├── TooManyFiles              BATCH_TOO_LARGE
+│   ├── UploadTimedOut            UPLOAD_TIMED_OUT
+│   ├── RangeNotSatisfiable       RANGE_NOT_SATISFIABLE
+│   ├── AuthenticationRequired    AUTHENTICATION_REQUIRED
+│   └── AccessForbidden           ACCESS_FORBIDDEN
+├── ImageError                    the picture itself
+│   ├── ImageNotFound             IMAGE_NOT_FOUND
+│   ├── ImageEmpty                IMAGE_EMPTY
+│   ├── ImageTooLarge             IMAGE_TOO_LARGE
+│   ├── ImageTooManyPixels        IMAGE_TOO_MANY_PIXELS
+│   ├── ImageFormatUnsupported    IMAGE_FORMAT_UNSUPPORTED
+│   ├── ImageTruncated            IMAGE_TRUNCATED
+│   └── ImageCorrupt              IMAGE_CORRUPT
+├── S3Error                       the store
+│   ├── S3ConnectionFailed        S3_CONNECTION_FAILED      repeat later
+│   ├── S3Unavailable             S3_UNAVAILABLE            repeat later
+│   ├── S3UploadFailed            S3_UPLOAD_FAILED
+│   ├── S3DownloadFailed          S3_DOWNLOAD_FAILED
+│   ├── S3DeleteFailed            S3_DELETE_FAILED
+│   ├── S3ListFailed              S3_LIST_FAILED
+│   ├── S3BucketNotFound          S3_BUCKET_NOT_FOUND
+│   ├── S3AccessDenied            S3_ACCESS_DENIED
+│   ├── S3InvalidCredentials      S3_INVALID_CREDENTIALS
+│   ├── S3ClockSkewed             S3_CLOCK_SKEWED
+│   └── S3WrongRegion             S3_WRONG_REGION
+└── InternalError                 INTERNAL_ERROR
+
+`title` and `detail` are public sentences: they hold nothing that a stranger should not read. What the store said goes
+into `cause` (S3 code, operation, request id; never a secret), which leaves the process only in the log and with
+`DEBUG=True`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Fault(StrEnum):
+    """Who can mend it: the caller, the operator of the service, or time and the store."""
+
+    CALLER = "caller"
+    OPERATOR = "operator"
+    STORE = "store"
+
+
+class ErrorCode(StrEnum):
+    """The contract with callers: codes are added, never renamed."""
+
+    CONFIGURATION_INVALID = "CONFIGURATION_INVALID"
+    EMBEDDED_S3_UNAVAILABLE = "EMBEDDED_S3_UNAVAILABLE"
+    REQUEST_INVALID = "REQUEST_INVALID"
+    IMAGE_TYPE_INVALID = "IMAGE_TYPE_INVALID"
+    USER_ID_INVALID = "USER_ID_INVALID"
+    IMAGE_KEY_INVALID = "IMAGE_KEY_INVALID"
+    URL_EXPIRY_INVALID = "URL_EXPIRY_INVALID"
+    CURSOR_INVALID = "CURSOR_INVALID"
+    BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
+    UPLOAD_TIMED_OUT = "UPLOAD_TIMED_OUT"
+    RANGE_NOT_SATISFIABLE = "RANGE_NOT_SATISFIABLE"
+    AUTHENTICATION_REQUIRED = "AUTHENTICATION_REQUIRED"
+    ACCESS_FORBIDDEN = "ACCESS_FORBIDDEN"
+    IMAGE_NOT_FOUND = "IMAGE_NOT_FOUND"
+    IMAGE_EMPTY = "IMAGE_EMPTY"
+    IMAGE_TOO_LARGE = "IMAGE_TOO_LARGE"
+    IMAGE_TOO_MANY_PIXELS = "IMAGE_TOO_MANY_PIXELS"
+    IMAGE_FORMAT_UNSUPPORTED = "IMAGE_FORMAT_UNSUPPORTED"
+    IMAGE_TRUNCATED = "IMAGE_TRUNCATED"
+    IMAGE_CORRUPT = "IMAGE_CORRUPT"
+    S3_CONNECTION_FAILED = "S3_CONNECTION_FAILED"
+    S3_UNAVAILABLE = "S3_UNAVAILABLE"
+    S3_UPLOAD_FAILED = "S3_UPLOAD_FAILED"
+    S3_DOWNLOAD_FAILED = "S3_DOWNLOAD_FAILED"
+    S3_DELETE_FAILED = "S3_DELETE_FAILED"
+    S3_LIST_FAILED = "S3_LIST_FAILED"
+    S3_BUCKET_NOT_FOUND = "S3_BUCKET_NOT_FOUND"
+    S3_ACCESS_DENIED = "S3_ACCESS_DENIED"
+    S3_INVALID_CREDENTIALS = "S3_INVALID_CREDENTIALS"
+    S3_CLOCK_SKEWED = "S3_CLOCK_SKEWED"
+    S3_WRONG_REGION = "S3_WRONG_REGION"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class ImageServiceError(Exception):
+    """Root of everything this service raises on purpose.
+
+    `detail` is a public sentence about this occurrence; `cause` holds what helps an operator (no secrets).
+    """
+
+    code: ClassVar[ErrorCode]
+    title: ClassVar[str]
+    fault: ClassVar[Fault] = Fault.OPERATOR
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str | None = None, *, cause: Mapping[str, str] | None = None) -> None:
+        self.detail = detail or self.title
+        self.cause: dict[str, str] = dict(cause or {})
+        super().__init__(self.detail)
+
+
+class ConfigurationError(ImageServiceError):
+    """Settings are wrong. `faults` maps each variable's name to what is wrong with it."""
+
+    code = ErrorCode.CONFIGURATION_INVALID
+    title = "The configuration is not valid."
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        self.faults = dict(faults)
+        lines = [f"  {name}: {fault}" for name, fault in self.faults.items()]
+        super().__init__("\n".join(["The configuration is not valid:", *lines]))
+
+
+class EmbeddedS3Unavailable(ImageServiceError):
+    """The embedded SeaweedFS is not installed for this platform, or did not start."""
+
+    code = ErrorCode.EMBEDDED_S3_UNAVAILABLE
+    title = "The embedded S3 store could not be started."
+
+
+class InternalError(ImageServiceError):
+    """A fault of ours. The log has the details under the request's id."""
+
+    code = ErrorCode.INTERNAL_ERROR
+    title = "The service made a mistake."
+
+
+class RequestError(ImageServiceError):
+    """What was asked for cannot be done; asking differently can."""
+
+    fault = Fault.CALLER
+
+
+class InvalidRequest(RequestError):
+    code = ErrorCode.REQUEST_INVALID
+    title = "The request is not valid."
+
+
+class InvalidImageType(RequestError):
+    code = ErrorCode.IMAGE_TYPE_INVALID
+    title = "There is no such image type."
+
+
+class InvalidUserId(RequestError):
+    code = ErrorCode.USER_ID_INVALID
+    title = "The user id is not valid."
+
+
+class InvalidImageKey(RequestError):
+    code = ErrorCode.IMAGE_KEY_INVALID
+    title = "That is not the key of an image."
+
+
+class InvalidExpiry(RequestError):
+    code = ErrorCode.URL_EXPIRY_INVALID
+    title = "A presigned URL lives from 1 second to 7 days."
+
+
+class InvalidCursor(RequestError):
+    code = ErrorCode.CURSOR_INVALID
+    title = "The cursor is not one that this service gave."
+
+
+class TooManyFiles(RequestError):
+    code = ErrorCode.BATCH_TOO_LARGE
+    title = "Too many files in one batch."
+
+
+class UploadTimedOut(RequestError):
+    code = ErrorCode.UPLOAD_TIMED_OUT
+    title = "The upload stalled."
+    retryable = True
+
+
+class RangeNotSatisfiable(RequestError):
+    """`size` is the object's length in bytes."""
+
+    code = ErrorCode.RANGE_NOT_SATISFIABLE
+    title = "The range lies outside the file."
+
+    def __init__(self, detail: str | None = None, *, size: int = 0, cause: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, cause=cause)
+        self.size = size
+
+
+class AuthenticationRequired(RequestError):
+    code = ErrorCode.AUTHENTICATION_REQUIRED
+    title = "A valid bearer token is needed."
+
+
+class AccessForbidden(RequestError):
+    code = ErrorCode.ACCESS_FORBIDDEN
+    title = "This is not allowed to you."
+
+
+class ImageError(ImageServiceError):
+    """Something about the picture itself; another picture may pass."""
+
+    fault = Fault.CALLER
+
+
+class ImageNotFound(ImageError):
+    code = ErrorCode.IMAGE_NOT_FOUND
+    title = "There is no image at this key."
+
+
+class ImageEmpty(ImageError):
+    code = ErrorCode.IMAGE_EMPTY
+    title = "The file is empty."
+
+
+class ImageTooLarge(ImageError):
+    code = ErrorCode.IMAGE_TOO_LARGE
+    title = "The file is too large."
+
+
+class ImageTooManyPixels(ImageError):
+    code = ErrorCode.IMAGE_TOO_MANY_PIXELS
+    title = "The picture has too many pixels."
+
+
+class ImageFormatUnsupported(ImageError):
+    code = ErrorCode.IMAGE_FORMAT_UNSUPPORTED
+    title = "This kind of file is not accepted."
+
+
+class ImageTruncated(ImageError):
+    code = ErrorCode.IMAGE_TRUNCATED
+    title = "The picture is cut short."
+
+
+class ImageCorrupt(ImageError):
+    code = ErrorCode.IMAGE_CORRUPT
+    title = "The picture cannot be decoded."
+
+
+class S3Error(ImageServiceError):
+    """The store failed or refused. `cause` holds its code, the operation and its request id."""
+
+    fault = Fault.OPERATOR
+
+
+class S3ConnectionFailed(S3Error):
+    """No answer in time, or no connection. The outcome of a write is unknown until it is repeated."""
+
+    code = ErrorCode.S3_CONNECTION_FAILED
+    title = "The image store cannot be reached."
+    fault = Fault.STORE
+    retryable = True
+
+
+class S3Unavailable(S3Error):
+    """The store answered that it is busy or broken (SlowDown, 500, 503)."""
+
+    code = ErrorCode.S3_UNAVAILABLE
+    title = "The image store is busy."
+    fault = Fault.STORE
+    retryable = True
+
+
+class S3UploadFailed(S3Error):
+    code = ErrorCode.S3_UPLOAD_FAILED
+    title = "The image could not be stored."
+
+
+class S3DownloadFailed(S3Error):
+    code = ErrorCode.S3_DOWNLOAD_FAILED
+    title = "The image could not be read from the store."
+
+
+class S3DeleteFailed(S3Error):
+    code = ErrorCode.S3_DELETE_FAILED
+    title = "The image could not be deleted from the store."
+
+
+class S3ListFailed(S3Error):
+    code = ErrorCode.S3_LIST_FAILED
+    title = "The images could not be listed."
+
+
+class S3BucketNotFound(S3Error):
+    code = ErrorCode.S3_BUCKET_NOT_FOUND
+    title = "The bucket does not exist."
+
+
+class S3AccessDenied(S3Error):
+    code = ErrorCode.S3_ACCESS_DENIED
+    title = "The image store refuses access."
+
+
+class S3InvalidCredentials(S3Error):
+    code = ErrorCode.S3_INVALID_CREDENTIALS
+    title = "The image store does not accept the service's credentials."
+
+
+class S3ClockSkewed(S3Error):
+    code = ErrorCode.S3_CLOCK_SKEWED
+    title = "The service's clock and the image store's clock differ too much."
+
+
+class S3WrongRegion(S3Error):
+    code = ErrorCode.S3_WRONG_REGION
+    title = "The bucket is in another region than configured."

@@ -1,0 +1,87 @@
+"""The table of image types: which exist, under which prefix, who may see them, how large they may be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PREFIX_PATTERN = r"^[a-z][a-z0-9_-]{0,31}$"
+NAME_PATTERN = PREFIX_PATTERN
+
+# Prefixes of the bucket that are not image types and must never become one.
+RESERVED_PREFIXES = frozenset({"variants", "incoming"})
+
+
+class Visibility(StrEnum):
+    """Who may fetch an image of this type: anyone, or its owner and admins."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class ImageType(BaseModel):
+    """One kind of image. Limits left out fall back to the service's own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prefix: str = Field(pattern=PREFIX_PATTERN)
+    visibility: Visibility = Visibility.PUBLIC
+    max_upload_bytes: int | None = Field(default=None, ge=1)
+    max_stored_side_pixels: int | None = Field(default=None, ge=16, le=16_383)
+
+
+ImageTypes = Mapping[str, ImageType]
+
+# The plural is written down, never derived: property → properties.
+DEFAULT_IMAGE_TYPES: ImageTypes = MappingProxyType(
+    {
+        "user": ImageType(prefix="users"),
+        "property": ImageType(prefix="properties"),
+        "room": ImageType(prefix="rooms"),
+    }
+)
+
+
+def find_table_fault(types: ImageTypes) -> str | None:
+    """What is wrong with the table as a whole, or None: prefixes are distinct and not reserved."""
+    prefixes = [image_type.prefix for image_type in types.values()]
+    if reserved := sorted(RESERVED_PREFIXES.intersection(prefixes)):
+        return f"prefix {reserved[0]!r} is reserved"
+    if repeated := sorted({prefix for prefix in prefixes if prefixes.count(prefix) > 1}):
+        return f"prefix {repeated[0]!r} belongs to more than one type"
+    return None
+
+
+def parse_image_types(text: str) -> dict[str, ImageType]:
+    """The built-in types with those of a JSON object added or changed.
+
+    Raises:
+        ValueError: the text is not such an object; the message says where.
+    """
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from None
+    if not isinstance(entries, dict):
+        raise ValueError("must be a JSON object: type name → prefix, visibility, limits")
+    types = dict(DEFAULT_IMAGE_TYPES)
+    for name, entry in entries.items():
+        types[name] = _parse_image_type(name, entry, types.get(name))
+    return types
+
+
+def _parse_image_type(name: str, entry: object, known: ImageType | None) -> ImageType:
+    if not re.match(NAME_PATTERN, name):
+        raise ValueError(f"type name {name!r} must match {NAME_PATTERN}")
+    if not isinstance(entry, dict):
+        raise ValueError(f"type {name!r} must be a JSON object")
+    try:
+        return ImageType.model_validate((known.model_dump() if known else {}) | entry)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"type {name!r}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

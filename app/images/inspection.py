@@ -1,0 +1,26 @@
+"""Everything that is known of a file before a decoder sees it."""
+
+from __future__ import annotations
+
+from app.core.exceptions import ImageFormatUnsupported
+from app.images.formats import SNIFF_BYTES, ImageFormat, name_refused, sniff_format
+from app.images.limits import PixelLimits, check_pixels
+from app.images.records import Structure
+from app.images.structure import read_structure
+
+
+def inspect_image(content: bytes, limits: PixelLimits) -> Structure:
+    """The structure of a picture in an accepted format, complete and within the limits.
+
+    Raises:
+        ImageFormatUnsupported: it is something else, which the sentence names.
+        ImageTruncated, ImageCorrupt, ImageTooManyPixels: as they say. Repeating does not help.
+    """
+    head = content[:SNIFF_BYTES]
+    image_format = sniff_format(head)
+    if image_format is None:
+        accepted = ", ".join(member.name for member in ImageFormat)
+        raise ImageFormatUnsupported(f"The file is {name_refused(head)}; accepted are {accepted}.")
+    structure = read_structure(image_format, content)
+    check_pixels(structure, limits)
+    return structure

@@ -1,0 +1,105 @@
+"""The key grammar, built and parsed here and nowhere else.
+
+    {types}/{user_id}/{YYYYMMDD_HHMMSS}_{8 of a-z0-9}.{ext}      users/123/20241201_143022_a1b2c3d4.jpg
+    {types}/{YYYYMMDD_HHMMSS}_{8 of a-z0-9}.{ext}                properties/20241201_143022_e5f6g7h8.jpg
+
+Names sort by time, so a store's listing of one folder is newest last.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.core.exceptions import InvalidImageKey, InvalidUserId
+from app.images.formats import STORED_FORMATS
+
+MAX_USER_ID_CHARACTERS = 64
+TOKEN_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - letters to draw from, not a secret
+TOKEN_LENGTH = 8
+VARIANTS_PREFIX = "variants/"
+INCOMING_PREFIX = "incoming/"
+MAX_KEY_CHARACTERS = 200
+
+_TIME_FORMAT = "%Y%m%d_%H%M%S"
+_EXTENSIONS = "|".join(image_format.extension for image_format in STORED_FORMATS)
+_NAME = re.compile(rf"(\d{{8}}_\d{{6}})_([a-z0-9]{{{TOKEN_LENGTH}}})\.({_EXTENSIONS})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageKey:
+    """One image's place in the bucket; `str()` gives the key itself."""
+
+    prefix: str
+    user_id: str | None
+    created_at: datetime
+    token: str
+    extension: str
+
+    def __str__(self) -> str:
+        return f"{self.folder}{self.name}"
+
+    @property
+    def folder(self) -> str:
+        """The prefix to list for this image's neighbours; ends with `/`, so `users/1/` never matches `users/10/`."""
+        return folder_of(self.prefix, self.user_id)
+
+    @property
+    def name(self) -> str:
+        return f"{self.created_at:%Y%m%d_%H%M%S}_{self.token}.{self.extension}"
+
+    @property
+    def variants_prefix(self) -> str:
+        """Where everything derived from this image lies; ends with `/`."""
+        return f"{VARIANTS_PREFIX}{str(self).removesuffix('.' + self.extension)}/"
+
+
+def folder_of(prefix: str, user_id: str | None) -> str:
+    """The folder of a type's images, of one owner where given."""
+    return f"{prefix}/" if user_id is None else f"{prefix}/{user_id}/"
+
+
+def parse_image_key(text: str, *, prefixes: Collection[str]) -> ImageKey:
+    """The parts of a key, exactly: `str(parse_image_key(text)) == text`.
+
+    Raises:
+        InvalidImageKey: not a key of this service, or under none of the `prefixes`. Nothing outside them can be
+            read, presigned or deleted.
+    """
+    segments = text.split("/")
+    match = _NAME.fullmatch(segments[-1])
+    if not match or len(text) > MAX_KEY_CHARACTERS or len(segments) not in {2, 3} or segments[0] not in prefixes:
+        raise InvalidImageKey
+    try:
+        created_at = datetime.strptime(match[1], _TIME_FORMAT).replace(tzinfo=UTC)
+        user_id = parse_user_id(segments[1]) if len(segments) == 3 else None
+    except (ValueError, InvalidUserId):
+        raise InvalidImageKey from None
+    key = ImageKey(segments[0], user_id, created_at, match[2], match[3])
+    if str(key) != text:
+        raise InvalidImageKey
+    return key
+
+
+def parse_user_id(value: int | str) -> str:
+    """The user id as it stands in keys: 1 to 64 printable characters that no URL or file system reads as structure.
+
+    Raises:
+        InvalidUserId: empty, too long, or holding `/`, a backslash, `..`, unprintable characters, space at an end.
+    """
+    text = str(value)
+    if isinstance(value, bool) or not 1 <= len(text) <= MAX_USER_ID_CHARACTERS:
+        raise InvalidUserId(f"A user id has 1 to {MAX_USER_ID_CHARACTERS} characters.")
+    if text in {".", ".."} or ".." in text or any(not _is_plain(character) for character in text):
+        raise InvalidUserId("A user id holds no '/', no backslash, no '..' and only printable characters.")
+    if text != text.strip() or _NAME.fullmatch(text):
+        raise InvalidUserId("A user id neither begins nor ends with a space, nor looks like a file of this service.")
+    return text
+
+
+def _is_plain(character: str) -> bool:
+    category = unicodedata.category(character)
+    return character not in "/\\" and (category[0] not in "CZ" or character == " ")

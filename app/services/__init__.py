@@ -1,0 +1,1 @@
+"""Use cases and adapters: the only place bytes move."""

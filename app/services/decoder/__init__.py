@@ -1,0 +1,1 @@
+"""Decoding and rendering with libvips, behind the `ImageProcessor` protocol."""

@@ -1,0 +1,319 @@
+"""The use cases: upload, download, exists, metadata, delete, list, URLs. Knows protocols only, no vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+
+from app.core.exceptions import (
+    ImageNotFound,
+    ImageServiceError,
+    InvalidExpiry,
+    InvalidImageType,
+    S3ConnectionFailed,
+    S3UploadFailed,
+)
+from app.core.image_types import ImageType, Visibility
+from app.images.facts import Facts, clean_file_name, format_time
+from app.images.inspection import inspect_image
+from app.images.keys import ImageKey, parse_image_key, parse_user_id
+from app.images.records import RenderedImage
+from app.services.listing import list_page
+from app.services.protocols import ByteRange, KeyTaken, NewObject, ObjectStream, StoredObject
+from app.services.results import ImagePage, StoredImage, UploadOutcome, UploadResult
+from app.services.stored_images import describe_listed, describe_stored, metadata_of
+from app.services.upload_sources import UploadSource, name_of, read_source
+from app.services.wiring import Wiring
+
+MIN_EXPIRY_SECONDS = 1
+MAX_EXPIRY_SECONDS = 7 * 24 * 3600
+DEFAULT_EXPIRY_SECONDS = 3600
+MAX_PAGE = 1000
+
+_CACHE_CONTROL = {
+    Visibility.PUBLIC: "public, max-age=31536000, immutable",
+    Visibility.PRIVATE: "private, no-cache",
+}
+_KEY_DRAWS = 5
+
+
+class ImageService:
+    """Images in a bucket. Safe for threads and tasks; the parts are wired at the first use.
+
+    Every method that takes an `s3_key` raises `InvalidImageKey` for anything that is not a key of a known image type,
+    and the errors of the store (`S3Error`) where it asks the store.
+    """
+
+    def __init__(self, wire: Callable[[], Wiring]) -> None:
+        self._wire = wire
+        self._lock = threading.Lock()
+        self._parts: Wiring | None = None
+
+    @property
+    def parts(self) -> Wiring:
+        """The wired parts.
+
+        Raises:
+            ConfigurationError: the settings are wrong.
+        """
+        if self._parts is None:
+            with self._lock:
+                if self._parts is None:
+                    self._parts = self._wire()
+        return self._parts
+
+    async def upload_image(
+        self,
+        file: UploadSource,
+        image_type: str,
+        user_id: int | str | None = None,
+        *,
+        owner: str | None = None,
+        file_name: str | None = None,
+    ) -> UploadResult:
+        """Checks a picture, makes it small, safe and upright, and stores it. All of it is stored, or nothing.
+
+        `owner` (default: the user id) is kept with the object and decides who may delete it. `file_name` replaces the
+        name that the file claims.
+
+        Raises:
+            InvalidImageType, InvalidUserId, ImageError: the input; repeating does not help.
+            S3Error: the store; `retryable` says whether repeating helps.
+        """
+        kind = self._find_type(image_type)
+        folder_user = None if user_id is None else parse_user_id(user_id)
+        rendered = await self._render(file, kind)
+        facts = Facts(
+            image_type=image_type,
+            owner=owner if owner is not None else folder_user,
+            file_name=clean_file_name(file_name if file_name is not None else name_of(file)),
+            uploaded_at=self.parts.now(),
+            width=rendered.width,
+            height=rendered.height,
+            format=rendered.format,
+            has_alpha=rendered.has_alpha,
+            sha256=hashlib.sha256(rendered.body).hexdigest(),
+            source_format=rendered.source.format,
+            source_width=rendered.source.width,
+            source_height=rendered.source.height,
+            source_file_size=rendered.source.file_size,
+            source_frames=rendered.source.frames,
+        )
+        key, etag = await self._store_under_new_key(rendered, facts, kind, folder_user)
+        return self._upload_result(key, etag, rendered, facts)
+
+    async def upload_images(
+        self,
+        files: Iterable[UploadSource],
+        image_type: str,
+        user_id: int | str | None = None,
+        *,
+        owner: str | None = None,
+        concurrency: int = 4,
+    ) -> list[UploadOutcome]:
+        """An outcome per file, in the files' order; one failure never loses the others."""
+        gate = asyncio.Semaphore(concurrency)
+
+        async def upload(file: UploadSource) -> UploadOutcome:
+            name = clean_file_name(name_of(file))
+            async with gate:
+                try:
+                    return UploadOutcome(name, result=await self.upload_image(file, image_type, user_id, owner=owner))
+                except ImageServiceError as error:
+                    return UploadOutcome(name, error=error)
+
+        return await asyncio.gather(*(upload(file) for file in files))
+
+    async def download_image(self, s3_key: str) -> bytes:
+        """The stored picture, whole and as it was written.
+
+        Raises:
+            ImageNotFound: there is none.
+            S3ConnectionFailed: it did not arrive whole and in time; repeating may help.
+        """
+        async with self.open_image(s3_key) as stream:
+            content = b"".join([chunk async for chunk in stream.chunks])
+        expected = Facts.from_metadata(stream.object.metadata).sha256
+        if expected and hashlib.sha256(content).hexdigest() != expected:
+            raise S3ConnectionFailed("The image arrived damaged.", cause={"operation": "GetObject"})
+        return content
+
+    @asynccontextmanager
+    async def open_image(self, s3_key: str, byte_range: ByteRange | None = None) -> AsyncIterator[ObjectStream]:
+        """The stored picture, or a range of it, as a stream of chunks that is closed with the block.
+
+        Raises:
+            ImageNotFound: there is none.
+        """
+        stream = await self.parts.store.get(str(self.parse_key(s3_key)), byte_range)
+        async with aclosing(stream.chunks):
+            yield stream
+
+    async def image_exists(self, s3_key: str) -> bool:
+        """True or False as the store says; a store that refuses or fails raises, it never means False."""
+        return await self.parts.store.head(str(self.parse_key(s3_key))) is not None
+
+    async def get_image_metadata(self, s3_key: str) -> StoredImage:
+        """The image's facts, by one HEAD.
+
+        Raises:
+            ImageNotFound: there is none.
+        """
+        key = self.parse_key(s3_key)
+        stored = await self._head(key)
+        return describe_stored(key, stored, self.type_name(key), self.visibility_of(key), self.parts.urls)
+
+    async def find_object(self, s3_key: str) -> StoredObject:
+        """The stored object's own description.
+
+        Raises:
+            ImageNotFound: there is none.
+        """
+        return await self._head(self.parse_key(s3_key))
+
+    async def delete_image(self, s3_key: str) -> bool:
+        """True: it was there and is gone, its variants too. False: there was none; leftover variants go even so."""
+        key = self.parse_key(s3_key)
+        store = self.parts.store
+        existed = await store.head(str(key)) is not None
+        if existed:
+            await store.delete(str(key))
+        while variants := await store.list(key.variants_prefix):
+            await asyncio.gather(*(store.delete(variant.key) for variant in variants))
+        return existed
+
+    async def list_images(
+        self,
+        image_type: str | None = None,
+        user_id: int | str | None = None,
+        *,
+        limit: int = 100,
+        cursor: str | None = None,
+        types: Iterable[str] | None = None,
+    ) -> ImagePage:
+        """One page of images. Of one user: newest last. Of all: type by type, owner by owner, newest last within each.
+
+        A cursor stays valid whatever is added or deleted meanwhile. `types` narrows an open `image_type`.
+
+        Raises:
+            InvalidCursor: not a cursor of this service.
+        """
+        if image_type is not None:
+            self._find_type(image_type)
+        names = [image_type] if image_type is not None else list(self.parts.types if types is None else types)
+        folder_user = None if user_id is None else parse_user_id(user_id)
+        prefixes = [self.parts.types[name].prefix for name in names]
+        page = await list_page(
+            self.parts.store, prefixes, folder_user, limit=max(1, min(limit, MAX_PAGE)), cursor=cursor
+        )
+        images = [describe_listed(key, listed, self.type_name(key), self.parts.urls) for key, listed in page.entries]
+        return {"images": images, "next_cursor": page.next_cursor}
+
+    def get_image_url(self, s3_key: str) -> str:
+        """The image's URL, made without network or look-up; it answers strangers for public types only."""
+        return self.parts.urls.public_url(str(self.parse_key(s3_key)))
+
+    def get_presigned_url(self, s3_key: str, expires_in: int = DEFAULT_EXPIRY_SECONDS) -> str:
+        """A URL that lets anyone who has it fetch the image for `expires_in` seconds; without network.
+
+        Raises:
+            InvalidExpiry: not from 1 second to 7 days.
+            S3InvalidCredentials: no credentials to sign with.
+        """
+        key = self.parse_key(s3_key)
+        if not MIN_EXPIRY_SECONDS <= expires_in <= MAX_EXPIRY_SECONDS:
+            raise InvalidExpiry
+        return self.parts.urls.presigned_url(str(key), expires_in=expires_in)
+
+    def parse_key(self, s3_key: str) -> ImageKey:
+        """The parts of a key of a known image type.
+
+        Raises:
+            InvalidImageKey: anything else.
+        """
+        return parse_image_key(s3_key, prefixes={kind.prefix for kind in self.parts.types.values()})
+
+    def type_name(self, key: ImageKey) -> str:
+        """The name of the key's image type."""
+        return next(name for name, kind in self.parts.types.items() if kind.prefix == key.prefix)
+
+    def visibility_of(self, key: ImageKey) -> Visibility:
+        """Who may see the images of this key's type."""
+        return self.parts.types[self.type_name(key)].visibility
+
+    async def check_ready(self) -> None:
+        """Returns when the bucket answers."""
+        await self.parts.store.check_bucket()
+
+    def _find_type(self, name: str) -> ImageType:
+        kind = self.parts.types.get(name)
+        if kind is None:
+            raise InvalidImageType(f"There is no such image type; known are: {', '.join(self.parts.types)}.")
+        return kind
+
+    async def _head(self, key: ImageKey) -> StoredObject:
+        stored = await self.parts.store.head(str(key))
+        if stored is None:
+            raise ImageNotFound
+        return stored
+
+    async def _render(self, file: UploadSource, kind: ImageType) -> RenderedImage:
+        parts = self.parts
+        max_bytes = kind.max_upload_bytes or parts.max_upload_bytes
+        options = replace(
+            parts.render_options,
+            max_side_pixels=kind.max_stored_side_pixels or parts.render_options.max_side_pixels,
+        )
+        # A slot is held from reading to rendering, so that no more files are in memory than are worked on.
+        async with parts.slots.hold():
+            content = await read_source(file, max_bytes=max_bytes)
+            structure = await asyncio.to_thread(inspect_image, content, parts.pixel_limits)
+            return await parts.processor.render(structure, file_size=len(content), options=options)
+
+    async def _store_under_new_key(
+        self, rendered: RenderedImage, facts: Facts, kind: ImageType, user_id: str | None
+    ) -> tuple[ImageKey, str]:
+        parts = self.parts
+        for _ in range(_KEY_DRAWS):
+            created_at = facts.uploaded_at or parts.now()
+            key = ImageKey(kind.prefix, user_id, created_at, parts.new_token(), rendered.format.extension)
+            new = NewObject(
+                key=str(key),
+                body=rendered.body,
+                content_type=rendered.format.content_type,
+                cache_control=_CACHE_CONTROL[kind.visibility],
+                metadata=facts.to_metadata(),
+            )
+            try:
+                return key, await parts.store.create(new)
+            except KeyTaken:
+                continue
+        raise S3UploadFailed("No free key was found.")
+
+    def _upload_result(self, key: ImageKey, etag: str, rendered: RenderedImage, facts: Facts) -> UploadResult:
+        return {
+            "s3_key": str(key),
+            "file_name": facts.file_name or key.name,
+            "file_size": len(rendered.body),
+            "file_type": key.extension,
+            "image_type": facts.image_type or self.type_name(key),
+            "user_id": key.user_id,
+            "url": self.parts.urls.public_url(str(key)),
+            "uploaded_at": format_time(facts.uploaded_at or key.created_at),
+            "etag": etag,
+            "metadata": metadata_of(facts, len(rendered.body)),
+        }
+
+
+def _wire_from_settings() -> Wiring:
+    # The one import against the layers: it lets callers write `from app.services.image_service import image_service`.
+    from app.bootstrap import wire_default
+
+    return wire_default()
+
+
+image_service = ImageService(_wire_from_settings)

@@ -1,0 +1,41 @@
+"""The parts that the image service works with."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.core.image_types import ImageTypes
+from app.images.keys import TOKEN_ALPHABET, TOKEN_LENGTH
+from app.images.limits import PixelLimits
+from app.images.records import RenderOptions
+from app.services.protocols import ImageProcessor, ObjectStore, UrlSigner
+from app.services.slots import Slots
+
+
+def draw_token() -> str:
+    """The random part of a key: 8 of a-z0-9, about 41 bits."""
+    return "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_LENGTH))
+
+
+def read_clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Stores, engines and limits of one image service; sizes in bytes and pixels."""
+
+    store: ObjectStore
+    urls: UrlSigner
+    processor: ImageProcessor
+    types: ImageTypes
+    max_upload_bytes: int
+    pixel_limits: PixelLimits
+    render_options: RenderOptions
+    slots: Slots
+    new_token: Callable[[], str] = draw_token
+    now: Callable[[], datetime] = read_clock
