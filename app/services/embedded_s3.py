@@ -135,6 +135,8 @@ class EmbeddedS3:
         credentials, ports = find_credentials(self._folder), find_ports(self._folder)
         if credentials and ports and self._server.becomes_ready(ports.s3, self._start_timeout_seconds):
             return _connection(credentials, ports.s3)
+        if not self._server.is_alive():
+            return None
         if not use.is_the_only_one():
             raise EmbeddedS3Unavailable(
                 f"The SeaweedFS of {self._folder.root} (pid {self._server.find_pid()}) does not answer, and other "

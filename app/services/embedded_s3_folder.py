@@ -8,7 +8,7 @@ import secrets
 import socket
 import tempfile
 import time
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 
 # Each service also listens for gRPC at its port + 10000. Both stay below the range from which Linux and macOS give
@@ -123,10 +123,10 @@ def find_ports(folder: ServerFolder) -> ServerPorts | None:
 
 def reserve_ports(folder: ServerFolder, remembered: ServerPorts | None) -> ServerPorts:
     """Keep each remembered port that is free, replace the others, and remember the outcome."""
-    deadline = time.monotonic() + _CLOSING_SECONDS
+    free = find_free(remembered) if remembered else set()
     chosen: list[int] = []
-    for wanted in astuple(remembered) if remembered else (None,) * 5:
-        port = wanted if wanted and _becomes_free(wanted, deadline) else None
+    for wanted in astuple(remembered) if remembered else (None,) * len(fields(ServerPorts)):
+        port = wanted if wanted in free else None
         while port is None or port in chosen:
             candidate = secrets.choice(_PORTS)
             port = candidate if _is_free(candidate) else None
@@ -136,20 +136,22 @@ def reserve_ports(folder: ServerFolder, remembered: ServerPorts | None) -> Serve
     return ports
 
 
-def _becomes_free(port: int, deadline: float) -> bool:
-    while not _is_free(port):
-        if time.monotonic() > deadline:
-            return False
+def find_free(ports: ServerPorts) -> set[int]:
+    """The ports that nobody uses, each with its gRPC port. Waits half a second for those that are being closed."""
+    deadline = time.monotonic() + _CLOSING_SECONDS
+    while True:
+        free = {port for port in astuple(ports) if _is_free(port)}
+        if len(free) == len(astuple(ports)) or time.monotonic() > deadline:
+            return free
         time.sleep(_POLL_SECONDS)
-    return True
 
 
 def _is_free(port: int) -> bool:
     """True when nobody listens on the port or its gRPC port, on loopback or on all addresses, as weed asks it."""
-    return all(can_bind(host, number) for number in (port, port + GRPC_PORT_OFFSET) for host in ("127.0.0.1", ""))
+    return all(_can_bind(host, number) for number in (port, port + GRPC_PORT_OFFSET) for host in ("127.0.0.1", ""))
 
 
-def can_bind(host: str, port: int) -> bool:
+def _can_bind(host: str, port: int) -> bool:
     with socket.socket() as candidate:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import sysconfig
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from app.core.exceptions import EmbeddedS3Unavailable
-from app.services.embedded_s3_folder import GRPC_PORT_OFFSET, ServerFolder, ServerPorts, can_bind
+from app.services.embedded_s3_folder import GRPC_PORT_OFFSET, ServerFolder, ServerPorts, find_free
 from app.services.embedded_s3_locks import exclusive_lock, is_locked
 
 HOST = "127.0.0.1"
@@ -23,6 +24,8 @@ _LOG_BYTES_BEFORE_ROTATION = 5 * 1024 * 1024
 _LOG_TAIL_BYTES = 2_000
 _TERMINATE_SECONDS = 10.0
 _KILL_SECONDS = 5.0
+# A process that is being killed loses its command line before it loses its locks.
+_CLOSING_SECONDS = 1.0
 _POLL_SECONDS = 0.01
 
 # The shell leaves the server to init and writes its pid, so that no moment exists in which the server runs and nobody
@@ -107,11 +110,13 @@ class ServerProcess:
         """
         for number, patience in ((signal.SIGTERM, _TERMINATE_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
             pid = self.find_pid()
-            if pid is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-                self._wait_until_gone(patience)
-                _reap(pid)
+            if pid is None:
+                self._wait_until_gone(_CLOSING_SECONDS)
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            self._wait_until_gone(patience)
+            _reap(pid)
         if self.is_alive():
             raise EmbeddedS3Unavailable(
                 f"The SeaweedFS of {self._folder.root} cannot be stopped from here. Is it in another container?"
@@ -209,8 +214,8 @@ def _reap(pid: int) -> None:
 
 def remove_stale_sockets(ports: ServerPorts) -> None:
     """Remove the sockets that SeaweedFS leaves in /tmp when it is killed, except where the port is in use again."""
-    for name in ("s3", "filer", "master", "volume", "admin"):
-        number = getattr(ports, name) + GRPC_PORT_OFFSET
-        with contextlib.suppress(OSError):  # such as another user's, which the sticky bit keeps
-            if can_bind(HOST, number):
-                Path(f"/tmp/seaweedfs-{name}-grpc-{number}.sock").unlink(missing_ok=True)  # noqa: S108
+    free = find_free(ports)
+    for name, port in asdict(ports).items():
+        if port in free:
+            with contextlib.suppress(OSError):  # such as another user's, which the sticky bit keeps
+                Path(f"/tmp/seaweedfs-{name}-grpc-{port + GRPC_PORT_OFFSET}.sock").unlink()  # noqa: S108

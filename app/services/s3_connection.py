@@ -77,6 +77,7 @@ class S3Connection:
             secret_access_key=secret_access_key,
             session_token=None,
             addressing_style=AddressingStyle.PATH,
+            checksum_mode=ChecksumMode.WHEN_SUPPORTED,
         )
 
     @cached_property
@@ -88,7 +89,7 @@ class S3Connection:
 
     @cached_property
     def sends_checksums(self) -> bool:
-        """Whether `x-amz-checksum-*` goes along. Without it the signed payload hash still covers every byte."""
+        """Whether `x-amz-checksum-sha256` goes along; otherwise the signed payload hash and Content-MD5 cover each byte."""
         if self.checksum_mode is not ChecksumMode.AUTO:
             return self.checksum_mode is ChecksumMode.WHEN_SUPPORTED
         return self.endpoint_url is None

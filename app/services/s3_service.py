@@ -195,8 +195,7 @@ def _create(session: _Session, new: NewObject, write_id: str) -> str:
         "Metadata": {**new.metadata, _WRITE_ID: write_id},
         "IfNoneMatch": "*",
     }
-    if session.connection.sends_checksums:
-        arguments["ChecksumSHA256"] = base64.b64encode(hashlib.sha256(new.body).digest()).decode()
+    arguments |= _content_digest(session.connection, new.body)
     try:
         with translating("PutObject", failure=S3UploadFailed):
             return session.client.put_object(**arguments)["ETag"]
@@ -205,6 +204,14 @@ def _create(session: _Session, new: NewObject, write_id: str) -> str:
         if own is None:
             raise
         return own.etag
+
+
+def _content_digest(connection: S3Connection, body: bytes) -> dict[str, str]:
+    """What the store checks the content against, on top of the signed payload hash, which not every store verifies."""
+    if connection.sends_checksums:
+        return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(body).digest()).decode()}
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    return {"ContentMD5": base64.b64encode(digest).decode()}
 
 
 def _find_own(session: _Session, key: str, write_id: str) -> StoredObject | None:

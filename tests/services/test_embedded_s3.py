@@ -111,15 +111,19 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 def is_running(pid: int) -> bool:
     """A zombie that waits for init is not running."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return bool(state.strip()) and not state.startswith("Z")
+    return process_state(pid) not in ("", "Z")
+
+
+def process_state(pid: int) -> str:
+    command = ["ps", "-o", "stat=", "-p", str(pid)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()[:1]
 
 
 def kill_server(embedded: EmbeddedS3) -> int:
+    """Kill the server, and return at once: what follows may meet it half gone."""
     pid = embedded.running_pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: embedded.running_pid is None)
     return pid
 
 
@@ -129,6 +133,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     root = tmp_path / ".heaven" / "s3"
     yield root
     end_by_force(EmbeddedS3(root))
+    wait_for(lambda: EmbeddedS3(root).running_pid is None)
 
 
 @pytest.fixture
@@ -402,6 +407,7 @@ def test_a_frozen_server_is_left_to_those_who_use_it(embedded: EmbeddedS3, folde
     frozen = embedded.running_pid
     assert frozen is not None
     os.kill(frozen, signal.SIGSTOP)
+    wait_for(lambda: process_state(frozen) == "T")
 
     with pytest.raises(EmbeddedS3Unavailable, match=rf"pid {frozen}.*does not answer"):
         EmbeddedS3(folder, start_timeout_seconds=0.2).start()
