@@ -89,7 +89,7 @@ class S3Connection:
 
     @cached_property
     def sends_checksums(self) -> bool:
-        """Whether `x-amz-checksum-sha256` goes along; otherwise the signed payload hash and Content-MD5 cover each byte."""
+        """Whether `x-amz-checksum-sha256` goes along; otherwise signed payload hash and Content-MD5 cover each byte."""
         if self.checksum_mode is not ChecksumMode.AUTO:
             return self.checksum_mode is ChecksumMode.WHEN_SUPPORTED
         return self.endpoint_url is None
