@@ -5,22 +5,18 @@ All faults are reported at once, each by the name of its variable. Nothing else 
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.core.exceptions import ConfigurationError
 from app.core.image_types import DEFAULT_IMAGE_TYPES, ImageTypes, find_table_fault, parse_image_types
+from app.core.setting_checks import NamedFault, check_bucket_name, faults_of, parse_base_url
 
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-_BUCKET_NAME = re.compile(r"^(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
 _SECONDS_MAX = 600.0
 MIN_JWT_SECRET_BYTES = 32
 
@@ -93,12 +89,13 @@ class Settings(BaseSettings):
     s3_bucket_name: str | None = Field(
         None, description="Bucket. This and `S3_ENDPOINT_URL` both unset: the embedded store is started."
     )
+    # Before the endpoints: their checks look at it, and see only what stands above them.
+    s3_use_ssl: bool = Field(True, description="https or http, on AWS and for an endpoint given without a scheme.")
     s3_endpoint_url: str | None = Field(None, description="Endpoint of an S3-compatible store. Empty: AWS.")
     s3_public_endpoint_url: str | None = Field(
         None, description="Endpoint as browsers see it, for URLs handed out. Unset: the same as `S3_ENDPOINT_URL`."
     )
     cdn_base_url: str | None = Field(None, description="Base of public URLs when a CDN stands before the bucket.")
-    s3_use_ssl: bool = Field(True, description="https or http, on AWS and for an endpoint given without a scheme.")
     s3_signature_version: SignatureVersion = Field(
         SignatureVersion.S3V4, description="Only Signature Version 4: version 2 is refused by AWS and others."
     )
@@ -170,23 +167,17 @@ class Settings(BaseSettings):
     def _check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None:
             return None
-        if "://" not in value and info.field_name != "jwt_jwks_url":
-            scheme = "https" if info.data.get("s3_use_ssl", True) else "http"
-            value = f"{scheme}://{value}"
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an http or https URL")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("must hold no credentials, query or fragment")
-        return value.rstrip("/")
+        if info.field_name == "jwt_jwks_url":
+            return parse_base_url(value, default_scheme=None)
+        is_endpoint = info.field_name in {"s3_endpoint_url", "s3_public_endpoint_url"}
+        is_plain = is_endpoint and not info.data.get("s3_use_ssl", True)
+        return parse_base_url(value, default_scheme="http" if is_plain else "https")
 
     @field_validator("s3_bucket_name")
     @classmethod
     def _check_bucket_name(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if not _BUCKET_NAME.match(value) or _is_ip_address(value):
-            raise ValueError("must be 3 to 63 of a-z, 0-9, '-' and '.', as S3 names its buckets")
+        if value is not None:
+            check_bucket_name(value)
         return value
 
     @field_validator("s3_cors_origins", mode="before")
@@ -266,9 +257,9 @@ class Settings(BaseSettings):
             return value
         bucket, endpoint = info.data["s3_bucket_name"], info.data["s3_endpoint_url"]
         if bucket is None and endpoint is not None:
-            raise _NamedFault("S3_BUCKET_NAME", "must be set when S3_ENDPOINT_URL is")
+            raise NamedFault("S3_BUCKET_NAME", "must be set when S3_ENDPOINT_URL is")
         if bucket is None and info.data.get("environment") is Environment.PRODUCTION:
-            raise _NamedFault("S3_BUCKET_NAME", "must be set when ENVIRONMENT=production")
+            raise NamedFault("S3_BUCKET_NAME", "must be set when ENVIRONMENT=production")
         return value
 
     @property
@@ -290,33 +281,8 @@ class Settings(BaseSettings):
         try:
             return cls(**overrides)
         except ValidationError as error:
-            raise ConfigurationError(_faults_of(error)) from None
-
-
-class _NamedFault(ValueError):
-    """A fault found while looking at another variable than the one to blame."""
-
-    def __init__(self, variable: str, message: str) -> None:
-        super().__init__(message)
-        self.variable = variable
+            raise ConfigurationError(faults_of(error)) from None
 
 
 def _valid(info: ValidationInfo, field: str) -> bool:
     return field in info.data
-
-
-def _is_ip_address(text: str) -> bool:
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _faults_of(error: ValidationError) -> dict[str, str]:
-    faults: dict[str, str] = {}
-    for entry in error.errors(include_url=False, include_input=False):
-        cause = entry.get("ctx", {}).get("error")
-        variable = cause.variable if isinstance(cause, _NamedFault) else str(entry["loc"][0]).upper()
-        faults.setdefault(variable, entry["msg"].removeprefix("Value error, "))
-    return faults

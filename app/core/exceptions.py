@@ -3,6 +3,7 @@
 ImageServiceError
 ├── ConfigurationError            CONFIGURATION_INVALID
 ├── EmbeddedS3Unavailable         EMBEDDED_S3_UNAVAILABLE
+├── AuthKeysUnavailable           AUTH_KEYS_UNAVAILABLE     repeat later
 ├── RequestError                  the caller can mend it
 │   ├── InvalidRequest            REQUEST_INVALID
 │   ├── InvalidImageType          IMAGE_TYPE_INVALID
@@ -45,53 +46,10 @@ into `cause` (S3 code, operation, request id; never a secret), which leaves the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import ClassVar
 
-
-class Fault(StrEnum):
-    """Who can mend it: the caller, the operator of the service, or time and the store."""
-
-    CALLER = "caller"
-    OPERATOR = "operator"
-    STORE = "store"
-
-
-class ErrorCode(StrEnum):
-    """The contract with callers: codes are added, never renamed."""
-
-    CONFIGURATION_INVALID = "CONFIGURATION_INVALID"
-    EMBEDDED_S3_UNAVAILABLE = "EMBEDDED_S3_UNAVAILABLE"
-    REQUEST_INVALID = "REQUEST_INVALID"
-    IMAGE_TYPE_INVALID = "IMAGE_TYPE_INVALID"
-    USER_ID_INVALID = "USER_ID_INVALID"
-    IMAGE_KEY_INVALID = "IMAGE_KEY_INVALID"
-    URL_EXPIRY_INVALID = "URL_EXPIRY_INVALID"
-    CURSOR_INVALID = "CURSOR_INVALID"
-    BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
-    UPLOAD_TIMED_OUT = "UPLOAD_TIMED_OUT"
-    RANGE_NOT_SATISFIABLE = "RANGE_NOT_SATISFIABLE"
-    AUTHENTICATION_REQUIRED = "AUTHENTICATION_REQUIRED"
-    ACCESS_FORBIDDEN = "ACCESS_FORBIDDEN"
-    IMAGE_NOT_FOUND = "IMAGE_NOT_FOUND"
-    IMAGE_EMPTY = "IMAGE_EMPTY"
-    IMAGE_TOO_LARGE = "IMAGE_TOO_LARGE"
-    IMAGE_TOO_MANY_PIXELS = "IMAGE_TOO_MANY_PIXELS"
-    IMAGE_FORMAT_UNSUPPORTED = "IMAGE_FORMAT_UNSUPPORTED"
-    IMAGE_TRUNCATED = "IMAGE_TRUNCATED"
-    IMAGE_CORRUPT = "IMAGE_CORRUPT"
-    S3_CONNECTION_FAILED = "S3_CONNECTION_FAILED"
-    S3_UNAVAILABLE = "S3_UNAVAILABLE"
-    S3_UPLOAD_FAILED = "S3_UPLOAD_FAILED"
-    S3_DOWNLOAD_FAILED = "S3_DOWNLOAD_FAILED"
-    S3_DELETE_FAILED = "S3_DELETE_FAILED"
-    S3_LIST_FAILED = "S3_LIST_FAILED"
-    S3_BUCKET_NOT_FOUND = "S3_BUCKET_NOT_FOUND"
-    S3_ACCESS_DENIED = "S3_ACCESS_DENIED"
-    S3_INVALID_CREDENTIALS = "S3_INVALID_CREDENTIALS"
-    S3_CLOCK_SKEWED = "S3_CLOCK_SKEWED"
-    S3_WRONG_REGION = "S3_WRONG_REGION"
-    INTERNAL_ERROR = "INTERNAL_ERROR"
+from app.core.error_codes import ErrorCode as ErrorCode
+from app.core.error_codes import Fault as Fault
 
 
 class ImageServiceError(Exception):
@@ -128,6 +86,14 @@ class EmbeddedS3Unavailable(ImageServiceError):
 
     code = ErrorCode.EMBEDDED_S3_UNAVAILABLE
     title = "The embedded S3 store could not be started."
+
+
+class AuthKeysUnavailable(ImageServiceError):
+    """The token issuer's keys (JWKS) cannot be fetched, so no token can be checked."""
+
+    code = ErrorCode.AUTH_KEYS_UNAVAILABLE
+    title = "Tokens cannot be checked at the moment."
+    retryable = True
 
 
 class InternalError(ImageServiceError):

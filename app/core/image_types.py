@@ -76,7 +76,7 @@ def parse_image_types(text: str) -> dict[str, ImageType]:
 
 
 def _parse_image_type(name: str, entry: object, known: ImageType | None) -> ImageType:
-    if not re.match(NAME_PATTERN, name):
+    if not re.fullmatch(NAME_PATTERN, name):
         raise ValueError(f"type name {name!r} must match {NAME_PATTERN}")
     if not isinstance(entry, dict):
         raise ValueError(f"type {name!r} must be a JSON object")

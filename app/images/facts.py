@@ -65,7 +65,6 @@ class Facts:
     def from_metadata(cls, metadata: Mapping[str, str]) -> Facts:
         """The facts that some metadata holds; what is missing or unreadable is None, never an error."""
         found = {name.lower(): value for name, value in metadata.items()}
-        alpha = found.get("has-alpha")
         return cls(
             image_type=found.get("image-type"),
             owner=_decode(found.get("owner")),
@@ -74,8 +73,8 @@ class Facts:
             width=_find_int(found.get("width")),
             height=_find_int(found.get("height")),
             format=_find_format(found.get("format")),
-            has_alpha=None if alpha is None else alpha == "true",
-            sha256=found.get("sha256"),
+            has_alpha={"true": True, "false": False}.get(found.get("has-alpha", "")),
+            sha256=_find_digest(found.get("sha256")),
             source_format=_find_format(found.get("source-format")),
             source_width=_find_int(found.get("source-width")),
             source_height=_find_int(found.get("source-height")),
@@ -95,7 +94,8 @@ def clean_file_name(claimed: str | None) -> str | None:
         return None
     segment = re.split(r"[/\\]", claimed)[-1]
     plain = "".join(character for character in segment if unicodedata.category(character)[0] != "C").strip()
-    return plain.encode()[:_MAX_FILE_NAME_BYTES].decode(errors="ignore") or None
+    short = plain.encode()[:_MAX_FILE_NAME_BYTES].decode(errors="ignore").strip()
+    return None if short in {"", ".", ".."} else short
 
 
 def _encode(text: str | None) -> str | None:
@@ -108,6 +108,10 @@ def _decode(text: str | None) -> str | None:
 
 def _find_int(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"\d{1,18}", text, re.ASCII) else None
+
+
+def _find_digest(text: str | None) -> str | None:
+    return text if text and re.fullmatch(r"[0-9a-f]{64}", text) else None
 
 
 def _find_format(text: str | None) -> ImageFormat | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 SNIFF_BYTES = 64
+# Prologs and comments may stand before the first tag of a text.
+NAMING_BYTES = 1024
 
 
 class ImageFormat(StrEnum):
@@ -59,6 +62,8 @@ _REFUSED_MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"#?RADIANCE", "Radiance HDR"),
 )
 
+_MARKUP_PROLOG = re.compile(r"^(?:\s|<!--.*?-->|<\?xml.*?\?>)+", re.DOTALL)
+
 
 def sniff_format(head: bytes) -> ImageFormat | None:
     """The accepted format that these first bytes (at least `SNIFF_BYTES` where there are as many) begin, or None."""
@@ -79,18 +84,26 @@ def sniff_format(head: bytes) -> ImageFormat | None:
 
 
 def name_refused(head: bytes) -> str:
-    """What a file that is not accepted seems to be, for the error's sentence: "GIF", "SVG", "an unknown format"."""
+    """What a file that is not accepted seems to be, for the error's sentence: "GIF", "SVG", "an unknown format".
+
+    `head` is its first `NAMING_BYTES` where there are as many.
+    """
     for magic, name in _REFUSED_MAGIC:
         if head.startswith(magic):
             return name
     if brands := _brands(head):
         return _isobmff_name(brands)
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")):
+    return _markup_name(head) or "an unknown format"
+
+
+def _markup_name(head: bytes) -> str | None:
+    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    text = _MARKUP_PROLOG.sub("", head.decode(encoding, "replace").removeprefix("\ufeff").lower())
+    if text.startswith(("<svg", "<?xml", "<!doctype svg")):
         return "SVG"
-    if text.startswith((b"<!doctype html", b"<html")):
+    if text.startswith(("<!doctype html", "<html")):
         return "HTML"
-    return "an unknown format"
+    return None
 
 
 def _brands(head: bytes) -> list[bytes]:

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from app.core.exceptions import InvalidImageKey, InvalidUserId
 from app.images.formats import STORED_FORMATS
@@ -88,13 +89,16 @@ def parse_user_id(value: int | str) -> str:
     """The user id as it stands in keys: 1 to 64 printable characters that no URL or file system reads as structure.
 
     Raises:
-        InvalidUserId: empty, too long, or holding `/`, a backslash, `..`, unprintable characters, space at an end.
+        InvalidUserId: empty, too long, or holding `/`, a backslash, `..`, unprintable or percent-encoded characters,
+            space at an end.
     """
     text = str(value)
     if isinstance(value, bool) or not 1 <= len(text) <= MAX_USER_ID_CHARACTERS:
         raise InvalidUserId(f"A user id has 1 to {MAX_USER_ID_CHARACTERS} characters.")
     if text in {".", ".."} or ".." in text or any(not _is_plain(character) for character in text):
         raise InvalidUserId("A user id holds no '/', no backslash, no '..' and only printable characters.")
+    if unquote(text) != text:
+        raise InvalidUserId("A user id holds no percent-encoded characters: proxies decode them.")
     if text != text.strip() or _NAME.fullmatch(text):
         raise InvalidUserId("A user id neither begins nor ends with a space, nor looks like a file of this service.")
     return text

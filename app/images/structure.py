@@ -12,24 +12,36 @@ from collections.abc import Callable, Iterator
 
 from app.core.exceptions import ImageCorrupt, ImageTruncated
 from app.images.formats import ImageFormat
+from app.images.heif_boxes import read_heif_size
 from app.images.records import Structure
 
+# An ICC profile's header alone has 128 bytes.
+MIN_PROFILE_BYTES = 128
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
 MAX_EXIF_BYTES = 256 * 1024
 # A progressive JPEG of a camera has about ten scans; each costs a pass over every coefficient.
 MAX_JPEG_SCANS = 100
+# Segments or chunks of one file. Real ones have a few thousand at most; empty ones could keep us busy for seconds.
+MAX_PARTS = 100_000
+_TOO_MANY_PARTS = f"The file has more than {MAX_PARTS} parts."
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = frozenset(
     {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"eXIf", b"sBIT"}
 )
 _WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF"})
+# May stand only once: decoders read the first, and unpacking profile after profile would cost minutes.
+_PNG_SINGLE = _PNG_KEPT - {b"IDAT"}
+_JPEG_FILL = re.compile(rb"\xff+")
 # A marker inside entropy-coded bytes: 0xFF not followed by a stuffed zero, a restart marker or fill.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 _JPEG_SOF = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _JPEG_PROGRESSIVE_SOF = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_JPEG_SEQUENTIAL_SOF = frozenset({0xC0, 0xC1, 0xC9})
+_SEQUENTIAL_SCAN = b"\x00\x3f\x00"
+_SOI, _EOI, _SOS, _APP0 = 0xD8, 0xD9, 0xDA, 0xE0
+_WEBP_STILL = frozenset({b"VP8 ", b"VP8L"})
 
 
 def read_structure(image_format: ImageFormat, content: bytes) -> Structure:
@@ -52,18 +64,21 @@ def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
 
     Raises:
         ImageTruncated: the bytes end before EOI.
-        ImageCorrupt: something else stands where a marker must.
+        ImageCorrupt: something else stands where a marker must, or there are more than `MAX_PARTS`.
     """
     at = 2
-    while True:
+    for _ in range(MAX_PARTS):
         if at + 2 > len(content):
             raise ImageTruncated
-        if content[at] != 0xFF:
+        fill = _JPEG_FILL.match(content, at)
+        if not fill:
             raise ImageCorrupt
+        at = fill.end() - 1
+        if at + 2 > len(content):
+            raise ImageTruncated
         marker = content[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
+        if marker == _SOI:
+            raise ImageCorrupt
         if marker == _EOI:
             yield marker, at, at + 2
             return
@@ -75,6 +90,7 @@ def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
             end = found.start()
         yield marker, at, end
         at = end
+    raise ImageCorrupt(_TOO_MANY_PARTS)
 
 
 def _jpeg_segment_end(content: bytes, at: int) -> int:
@@ -89,9 +105,10 @@ def _jpeg_segment_end(content: bytes, at: int) -> int:
 
 def _read_jpeg(content: bytes) -> Structure:
     size: tuple[int, int] | None = None
-    is_progressive = False
+    coding = 0
     scans = 0
     end = 0
+    mended: list[tuple[int, bytes]] = []
     for marker, start, end in jpeg_segments(content):  # noqa: B007 - the last end is the picture's
         if marker in _JPEG_SOF:
             if size or start + 9 > len(content):
@@ -100,13 +117,34 @@ def _read_jpeg(content: bytes) -> Structure:
                 int.from_bytes(content[start + 7 : start + 9], "big"),
                 int.from_bytes(content[start + 5 : start + 7], "big"),
             )
-            is_progressive = marker in _JPEG_PROGRESSIVE_SOF
+            coding = marker
         scans += marker == _SOS
         if scans > MAX_JPEG_SCANS:
             raise ImageCorrupt(f"The JPEG has more than {MAX_JPEG_SCANS} scans.")
+        mended += _jpeg_harmless_faults(content, marker, start, coding=coding)
     if not size or not scans:
         raise ImageCorrupt
-    return _structure(ImageFormat.JPEG, *size, frames=1, is_costly=is_progressive, decodable=content[:end])
+    decodable = content[:end]
+    if mended:
+        mendable = bytearray(decodable)
+        for at, right in mended:
+            mendable[at : at + len(right)] = right
+        decodable = bytes(mendable)
+    is_progressive = coding in _JPEG_PROGRESSIVE_SOF
+    return _structure(ImageFormat.JPEG, *size, frames=1, is_costly=is_progressive, decodable=decodable)
+
+
+def _jpeg_harmless_faults(content: bytes, marker: int, start: int, *, coding: int) -> Iterator[tuple[int, bytes]]:
+    """Wrong bytes that change nothing, as (offset, right bytes). Mended, so that every warning of a decoder is damage.
+
+    Many Samsung phones write other scan parameters than the only ones that a sequential JPEG can have.
+    """
+    if marker == _SOS and coding in _JPEG_SEQUENTIAL_SOF:
+        at = _jpeg_segment_end(content, start) - len(_SEQUENTIAL_SCAN)
+        if at > start + 4 and content[at : at + 3] != _SEQUENTIAL_SCAN:
+            yield at, _SEQUENTIAL_SCAN
+    elif marker == _APP0 and content[start + 4 : start + 9] == b"JFIF\0" and content[start + 9] != 1:
+        yield start + 9, b"\x01"
 
 
 # --- PNG: https://www.w3.org/TR/png-3/#5DataRep ---
@@ -117,9 +155,10 @@ def png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
 
     Raises:
         ImageTruncated: the bytes end before IEND.
+        ImageCorrupt: there are more than `MAX_PARTS`.
     """
     at = len(_PNG_SIGNATURE)
-    while True:
+    for _ in range(MAX_PARTS):
         end = at + 12 + int.from_bytes(content[at : at + 4], "big")
         if at + 12 > len(content) or end > len(content):
             raise ImageTruncated
@@ -128,21 +167,27 @@ def png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
         if kind == b"IEND":
             return
         at = end
+    raise ImageCorrupt(_TOO_MANY_PARTS)
 
 
 def _read_png(content: bytes) -> Structure:
     kept = [_PNG_SIGNATURE]
     header = b""
     frames = 1
+    seen: set[bytes] = set()
     for kind, start, end in png_chunks(content):
         payload = content[start + 8 : end - 4]
         if kind == b"IHDR":
+            if seen or len(payload) != 13:
+                raise ImageCorrupt
             header = payload
         elif kind == b"acTL":
             frames = int.from_bytes(payload[:4], "big")
-        if kind in _PNG_KEPT and not _is_png_bomb(kind, payload):
+        is_kept = kind in _PNG_KEPT and not (kind in seen and kind in _PNG_SINGLE)
+        if is_kept and not _is_png_unsafe(kind, payload):
             kept.append(content[start:end])
-    if len(header) != 13:
+        seen.add(kind)
+    if not {b"IHDR", b"IDAT"} <= seen:
         raise ImageCorrupt
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     return _structure(
@@ -150,7 +195,7 @@ def _read_png(content: bytes) -> Structure:
     )
 
 
-def _is_png_bomb(kind: bytes, payload: bytes) -> bool:
+def _is_png_unsafe(kind: bytes, payload: bytes) -> bool:
     if kind == b"eXIf":
         return len(payload) > MAX_EXIF_BYTES
     if kind != b"iCCP":
@@ -160,7 +205,7 @@ def _is_png_bomb(kind: bytes, payload: bytes) -> bool:
         profile = zlib.decompressobj().decompress(compressed, MAX_PROFILE_BYTES + 1)
     except zlib.error:
         return True
-    return len(profile) > MAX_PROFILE_BYTES
+    return not MIN_PROFILE_BYTES <= len(profile) <= MAX_PROFILE_BYTES
 
 
 # --- WebP: RFC 9649 ---
@@ -171,18 +216,22 @@ def webp_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
 
     Raises:
         ImageTruncated: the RIFF size or a chunk reaches past the end.
+        ImageCorrupt: there are more than `MAX_PARTS`.
     """
     riff_end = 8 + int.from_bytes(content[4:8], "little")
     if riff_end > len(content):
         raise ImageTruncated
     at = 12
-    while at < riff_end:
+    for _ in range(MAX_PARTS):
+        if at >= riff_end:
+            return
         size = int.from_bytes(content[at + 4 : at + 8], "little")
         end = at + 8 + size + (size & 1)
         if at + 8 > riff_end or at + 8 + size > riff_end:
             raise ImageTruncated
         yield content[at : at + 4], at, min(end, riff_end)
         at = end
+    raise ImageCorrupt(_TOO_MANY_PARTS)
 
 
 def _read_webp(content: bytes) -> Structure:
@@ -193,6 +242,8 @@ def _read_webp(content: bytes) -> Structure:
     is_lossless = False
     for kind, start, end in webp_chunks(content):
         payload = content[start + 8 : min(end, start + 8 + 32)]
+        if (kind == b"VP8X" and canvas) or (kind in _WEBP_STILL and still):
+            raise ImageCorrupt
         if kind == b"VP8X":
             canvas = 1 + int.from_bytes(payload[4:7], "little"), 1 + int.from_bytes(payload[7:10], "little")
         elif kind == b"VP8 ":
@@ -207,46 +258,19 @@ def _read_webp(content: bytes) -> Structure:
         if kind in _WEBP_KEPT:
             kept.append(content[start:end])
     size = canvas or still
-    if not size or not (still or frames):
+    if not size or not (still or frames) or (still and still != size):
         raise ImageCorrupt
     body = b"WEBP" + b"".join(kept)
     riff = b"RIFF" + len(body).to_bytes(4, "little") + body
     return _structure(ImageFormat.WEBP, *size, frames=max(1, frames), is_costly=is_lossless, decodable=riff)
 
 
-# --- HEIC: ISO/IEC 14496-12, clause 4.2 (boxes) and 23008-12, clause 6.5.3 (ispe) ---
+# --- HEIC: see heif_boxes.py ---
 
 
 def _read_heic(content: bytes) -> Structure:
-    at = 0
-    meta = b""
-    while at < len(content):
-        size, header = int.from_bytes(content[at : at + 4], "big"), 8
-        if size == 1:
-            size, header = int.from_bytes(content[at + 8 : at + 16], "big"), 16
-        elif size == 0:
-            size = len(content) - at
-        if size < header or at + size > len(content):
-            raise ImageTruncated
-        if content[at + 4 : at + 8] == b"meta":
-            meta = content[at + header : at + size]
-        at += size
-    width, height = _largest_ispe(meta)
+    width, height = read_heif_size(content)
     return _structure(ImageFormat.HEIC, width, height, frames=1, is_costly=True, decodable=content)
-
-
-def _largest_ispe(meta: bytes) -> tuple[int, int]:
-    """The largest picture that any `ispe` property announces: the primary one or larger, to be safe."""
-    sizes = [
-        (
-            int.from_bytes(meta[found.end() + 4 : found.end() + 8], "big"),
-            int.from_bytes(meta[found.end() + 8 : found.end() + 12], "big"),
-        )
-        for found in re.finditer(b"ispe", meta)
-    ]
-    if not sizes:
-        raise ImageCorrupt
-    return max(sizes, key=lambda size: size[0] * size[1])
 
 
 def _structure(

@@ -22,7 +22,8 @@ def open_image(structure: Structure, *, max_side_pixels: int) -> Any:
     match structure.format:
         case ImageFormat.JPEG:
             shrink = _jpeg_shrink(structure, max_side_pixels)
-            return vips.Image.jpegload_buffer(content, shrink=shrink, **options)
+            # libjpeg only warns of missing rows and goes on in grey.
+            return vips.Image.jpegload_buffer(content, shrink=shrink, access="sequential", fail_on="warning")
         case ImageFormat.PNG:
             return vips.Image.pngload_buffer(content, **options)
         case ImageFormat.WEBP:

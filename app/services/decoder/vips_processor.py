@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import Any
 
+from app.images.cleanup import has_clean_copy
 from app.images.formats import ImageFormat
 from app.images.geometry import fit_within
 from app.images.records import RenderedImage, RenderOptions, SourceFacts, Structure
@@ -51,26 +52,23 @@ def _render(structure: Structure, *, file_size: int, options: RenderOptions) -> 
     orientation = source.get(_ORIENTATION) if source.get_typeof(_ORIENTATION) else 1
     target = fit_within(width, height, options.max_side_pixels)
     is_unchanged = (
-        not is_heic
+        has_clean_copy(structure)
         and orientation == 1
         and target == (width, height)
         and not source.get_typeof(_PROFILE)
         and source.format == "uchar"
         and source.interpretation in {"srgb", "b-w"}
-        and structure.frames == 1
     )
     # All pixels are decoded here, once, into memory: encodings and rotation read them in any order.
     upright = _resize(source, target).copy_memory().autorot()
-    image_format, body = encode_within(
-        upright, structure, is_unchanged=is_unchanged, file_size=file_size, options=options
-    )
+    stored = encode_within(upright, structure, is_unchanged=is_unchanged, file_size=file_size, options=options)
     if orientation >= 5:
         width, height = height, width
     return RenderedImage(
-        body=body,
-        format=image_format,
-        width=upright.width,
-        height=upright.height,
+        body=stored.body,
+        format=stored.format,
+        width=stored.width,
+        height=stored.height,
         has_alpha=bool(upright.hasalpha()),
         source=SourceFacts(structure.format, width, height, file_size, structure.frames),
     )
