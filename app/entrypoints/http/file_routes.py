@@ -1,0 +1,151 @@
+"""Files: the stored pictures themselves, streamed, with validators, one range, and headers that keep them pictures."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import StreamingResponse
+
+from app.core.image_types import Visibility
+from app.entrypoints.http.authentication import current_caller
+from app.entrypoints.http.authorization import check_may_ask, check_may_read
+from app.entrypoints.http.caller import Caller
+from app.entrypoints.http.conditions import format_date, has_conditions, is_unchanged, range_holds
+from app.entrypoints.http.key_path import KEY_PATH
+from app.entrypoints.http.problem_docs import problem_answers
+from app.entrypoints.http.ranges import parse_range
+from app.entrypoints.http.upload_docs import NOT_MODIFIED, OPTIONAL_TOKEN
+from app.images.facts import Facts
+from app.images.formats import STORED_FORMATS
+from app.images.keys import ImageKey
+from app.services.image_service import ImageService
+from app.services.protocols import ByteRange, StoredObject
+from app.services.stored_images import owner_of
+
+TheCaller = Annotated[Caller, Depends(current_caller)]
+
+_CONTENT_TYPES = {stored.extension: stored.content_type for stored in STORED_FORMATS}
+_CACHE_CONTROL = {
+    Visibility.PUBLIC: "public, max-age=31536000, immutable",
+    Visibility.PRIVATE: "private, no-cache",
+}
+_RESOURCE_POLICY = {Visibility.PUBLIC: "cross-origin", Visibility.PRIVATE: "same-site"}
+_PICTURE = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in _CONTENT_TYPES.values()}
+
+
+async def hold_open() -> AsyncIterator[AsyncExitStack]:
+    """What is entered here stays open until the answer has been sent."""
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+class FileRoutes:
+    """The endpoints under `/files`."""
+
+    def __init__(self, service: ImageService) -> None:
+        self._service = service
+
+    def add_to(self, router: APIRouter) -> None:
+        """Registers the endpoints."""
+        answers: dict[int | str, dict[str, Any]] = {
+            **problem_answers(400, 401, 403, 404, 422),
+            200: {"description": "The picture.", "content": _PICTURE},
+            304: NOT_MODIFIED,
+        }
+        ranged = {**answers, 206: {"description": "The range.", "content": _PICTURE}, **problem_answers(416)}
+        options: dict[str, Any] = {"response_class": Response, "openapi_extra": OPTIONAL_TOKEN}
+        path = f"/files/{KEY_PATH}"
+        router.add_api_route(path, self.get_file, methods=["GET"], responses=ranged, **options)
+        router.add_api_route(path, self.head_file, methods=["HEAD"], responses=answers, **options)
+
+    async def get_file(
+        self,
+        s3_key: str,
+        request: Request,
+        caller: TheCaller,
+        stack: Annotated[AsyncExitStack, Depends(hold_open)],
+    ) -> Response:
+        """The stored picture, or one range of it. Private pictures of others are not there."""
+        key = self._parse(s3_key, caller)
+        byte_range: ByteRange | None = None
+        if has_conditions(request.headers):
+            stored = await self._find_readable(key, caller)
+            if _is_unchanged(request, stored):
+                return Response(status_code=304, headers=self._headers(key, stored))
+            byte_range = _find_range(request, stored)
+        stream = await stack.enter_async_context(self._service.open_image(s3_key, byte_range))
+        self._check_may_read(key, stream.object, caller)
+        headers = self._headers(key, stream.object)
+        if byte_range is None:
+            headers["Content-Length"] = str(stream.object.size)
+            return StreamingResponse(stream.chunks, headers=headers)
+        headers["Content-Length"] = str(byte_range.length)
+        headers["Content-Range"] = f"bytes {byte_range.first}-{byte_range.last}/{stream.object.size}"
+        return StreamingResponse(stream.chunks, status_code=206, headers=headers)
+
+    async def head_file(self, s3_key: str, request: Request, caller: TheCaller) -> Response:
+        """The headers of the picture, without it."""
+        key = self._parse(s3_key, caller)
+        stored = await self._find_readable(key, caller)
+        headers = self._headers(key, stored)
+        if _is_unchanged(request, stored):
+            return Response(status_code=304, headers=headers)
+        return Response(headers=headers | {"Content-Length": str(stored.size)})
+
+    def _parse(self, s3_key: str, caller: Caller) -> ImageKey:
+        key = self._service.parse_key(s3_key)
+        check_may_ask(caller, self._service.visibility_of(key))
+        return key
+
+    async def _find_readable(self, key: ImageKey, caller: Caller) -> StoredObject:
+        stored = await self._service.find_object(str(key))
+        self._check_may_read(key, stored, caller)
+        return stored
+
+    def _check_may_read(self, key: ImageKey, stored: StoredObject, caller: Caller) -> None:
+        check_may_read(caller, self._service.visibility_of(key), owner_of(key, stored))
+
+    def _headers(self, key: ImageKey, stored: StoredObject) -> dict[str, str]:
+        visibility = self._service.visibility_of(key)
+        headers = {
+            # By the key, which this service wrote: the store's word could be anybody's.
+            "Content-Type": _CONTENT_TYPES[key.extension],
+            "ETag": stored.etag,
+            "Last-Modified": format_date(stored.last_modified),
+            "Accept-Ranges": "bytes",
+            "Cache-Control": _CACHE_CONTROL[visibility],
+            "Content-Disposition": format_disposition(_file_name(key, stored)),
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Cross-Origin-Resource-Policy": _RESOURCE_POLICY[visibility],
+        }
+        return headers | ({"Vary": "Authorization"} if visibility is Visibility.PRIVATE else {})
+
+
+def format_disposition(file_name: str) -> str:
+    """Shown in place, saved under this name (RFC 6266; other than ASCII by RFC 8187)."""
+    plain = "".join(character if character.isascii() and character not in '"\\%' else "_" for character in file_name)
+    encoded = "" if plain == file_name else f"; filename*=UTF-8''{quote(file_name, safe='')}"
+    return f'inline; filename="{plain}"{encoded}'
+
+
+def _file_name(key: ImageKey, stored: StoredObject) -> str:
+    """The name it was sent with; a photo sent as HEIC is a JPEG here."""
+    sent = Facts.from_metadata(stored.metadata).file_name
+    return f"{PurePosixPath(sent).stem}.{key.extension}" if sent else key.name
+
+
+def _is_unchanged(request: Request, stored: StoredObject) -> bool:
+    return is_unchanged(request.headers, etag=stored.etag, last_modified=stored.last_modified)
+
+
+def _find_range(request: Request, stored: StoredObject) -> ByteRange | None:
+    header = ",".join(request.headers.getlist("range"))
+    if not header or not range_holds(request.headers, etag=stored.etag, last_modified=stored.last_modified):
+        return None
+    return parse_range(header, size=stored.size)

@@ -1,0 +1,196 @@
+"""Images: upload one or several, list, describe, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.datastructures import UploadFile
+
+from app.core.config import Settings
+from app.entrypoints.http.authentication import current_caller
+from app.entrypoints.http.authorization import (
+    check_known,
+    check_may_ask,
+    check_may_delete,
+    check_may_read,
+    choose_listing,
+    choose_upload_place,
+    owns,
+)
+from app.entrypoints.http.caller import Caller
+from app.entrypoints.http.client_presence import finish_while_client_waits
+from app.entrypoints.http.conditions import is_unchanged
+from app.entrypoints.http.error_handlers import describe
+from app.entrypoints.http.key_path import KEY_PATH
+from app.entrypoints.http.problem_docs import problem_answers
+from app.entrypoints.http.request_body import (
+    BodyLimits,
+    find_text,
+    reading_form,
+    require_files,
+    require_text,
+)
+from app.entrypoints.http.upload_docs import ETAG_HEADER, NOT_MODIFIED, OPTIONAL_TOKEN, UPLOAD_HEADERS, upload_body
+from app.schemas.images import BatchOutcomes, ImageDescription, ImagePage, UploadedImage
+from app.services import results
+from app.services.image_service import MAX_PAGE, ImageService
+from app.services.s3_presign import encode_key
+from app.services.stored_images import owner_of
+
+TheCaller = Annotated[Caller, Depends(current_caller)]
+
+_DESCRIPTION_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+
+
+class ImageRoutes:
+    """The endpoints under `/images`."""
+
+    def __init__(self, service: ImageService, settings: Settings) -> None:
+        self._service = service
+        self._settings = settings
+
+    def add_to(self, router: APIRouter) -> None:
+        """Registers the endpoints."""
+        types = list(self._service.parts.types)
+        router.add_api_route(
+            "/images",
+            self.upload_image,
+            methods=["POST"],
+            status_code=201,
+            response_model=UploadedImage,
+            responses={**problem_answers(400, 401, 403, 408, 413, 415, 422), 201: UPLOAD_HEADERS},
+            openapi_extra={"requestBody": upload_body(types, file_field="file")},
+        )
+        router.add_api_route(
+            "/images/batch",
+            self.upload_images,
+            methods=["POST"],
+            response_model=BatchOutcomes,
+            response_model_exclude_unset=True,
+            responses=problem_answers(400, 401, 403, 408, 413, 422),
+            openapi_extra={"requestBody": upload_body(types, file_field="files", most=self._settings.max_batch_files)},
+        )
+        router.add_api_route(
+            "/images",
+            self.list_images,
+            methods=["GET"],
+            response_model=ImagePage,
+            responses=problem_answers(400, 401, 403, 422),
+        )
+        router.add_api_route(
+            f"/images/{KEY_PATH}",
+            self.describe_image,
+            methods=["GET"],
+            response_model=ImageDescription,
+            responses={**problem_answers(400, 401, 403, 404, 422), 200: ETAG_HEADER, 304: NOT_MODIFIED},
+            openapi_extra=OPTIONAL_TOKEN,
+        )
+        router.add_api_route(
+            f"/images/{KEY_PATH}",
+            self.find_image,
+            methods=["HEAD"],
+            response_class=Response,
+            responses={**problem_answers(400, 401, 403, 404, 422), 200: ETAG_HEADER},
+            openapi_extra=OPTIONAL_TOKEN,
+        )
+        router.add_api_route(
+            f"/images/{KEY_PATH}",
+            self.delete_image,
+            methods=["DELETE"],
+            status_code=204,
+            response_class=Response,
+            responses=problem_answers(400, 401, 403, 404, 422),
+        )
+
+    async def upload_image(self, request: Request, response: Response, caller: TheCaller) -> results.UploadResult:
+        """Stores one picture, made small, upright and free of metadata.
+
+        Without `user_id` it goes under the caller's own id, or, for admins, under none.
+        """
+        check_known(caller)
+        async with reading_form(request, self._limits(max_files=1)) as form:
+            file = require_files(form, "file")[0]
+            image_type = require_text(form, "image_type")
+            place = choose_upload_place(caller, find_text(form, "user_id"))
+            upload = self._service.upload_image(file, image_type, place.user_id, owner=place.owner)
+            stored = await finish_while_client_waits(request, upload)
+        response.headers["Location"] = f"{request.url.path}/{encode_key(stored['s3_key'])}"
+        response.headers["ETag"] = stored["etag"]
+        return stored
+
+    async def upload_images(self, request: Request, caller: TheCaller) -> dict[str, Any]:
+        """Stores several pictures; each has an outcome of its own, in the order they were sent."""
+        check_known(caller)
+        async with reading_form(request, self._limits(max_files=self._settings.max_batch_files)) as form:
+            files: list[UploadFile] = require_files(form, "files")
+            image_type = require_text(form, "image_type")
+            place = choose_upload_place(caller, find_text(form, "user_id"))
+            uploads = self._service.upload_images(files, image_type, place.user_id, owner=place.owner)
+            outcomes = await finish_while_client_waits(request, uploads)
+        return {"outcomes": [self._describe_outcome(request, outcome) for outcome in outcomes]}
+
+    async def list_images(
+        self,
+        caller: TheCaller,
+        image_type: Annotated[str | None, Query(description="Only this type.")] = None,
+        user_id: Annotated[str | None, Query(description="Only this user's; admins may leave it out.")] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Images per page.")] = 100,
+        cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    ) -> results.ImagePage:
+        """One page of images, newest last. Cursors stay valid whatever is added or deleted meanwhile."""
+        scope = choose_listing(caller, image_type or None, user_id or None, self._service.parts.types)
+        return await self._service.list_images(
+            image_type or None, scope.user_id, limit=limit, cursor=cursor or None, types=scope.types
+        )
+
+    async def describe_image(self, s3_key: str, request: Request, response: Response, caller: TheCaller) -> Any:
+        """What is known of an image. Private images of others are not there."""
+        stored = await self._get_readable(s3_key, caller)
+        headers = _DESCRIPTION_HEADERS | {"ETag": stored["etag"]}
+        if is_unchanged(request.headers, etag=stored["etag"]):
+            return Response(status_code=304, headers=headers)
+        response.headers.update(headers)
+        # Whose a public image is concerns the owner: a general upload's may be an admin's own name.
+        return stored if owns(caller, stored["owner"]) else {**stored, "owner": None}
+
+    async def find_image(self, s3_key: str, caller: TheCaller) -> Response:
+        """Whether an image is there: 200 or 404, without a body."""
+        stored = await self._get_readable(s3_key, caller)
+        return Response(headers=_DESCRIPTION_HEADERS | {"ETag": stored["etag"]})
+
+    async def delete_image(self, s3_key: str, caller: TheCaller) -> Response:
+        """Deletes an image and its variants: 204 when it was there, 404 when there was none."""
+        check_known(caller)
+        key = self._service.parse_key(s3_key)
+        stored = await self._service.find_object(s3_key)
+        check_may_delete(caller, self._service.visibility_of(key), owner_of(key, stored))
+        await self._service.delete_image(s3_key)
+        return Response(status_code=204)
+
+    async def _get_readable(self, s3_key: str, caller: Caller) -> results.StoredImage:
+        visibility = self._service.visibility_of(self._service.parse_key(s3_key))
+        check_may_ask(caller, visibility)
+        stored = await self._service.get_image_metadata(s3_key)
+        check_may_read(caller, visibility, stored["owner"])
+        return stored
+
+    def _limits(self, *, max_files: int) -> BodyLimits:
+        parts = self._service.parts
+        of_types = [kind.max_upload_bytes for kind in parts.types.values() if kind.max_upload_bytes]
+        return BodyLimits(
+            max_files=max_files,
+            max_file_bytes=max([parts.max_upload_bytes, *of_types]),
+            idle_seconds=self._settings.upload_idle_timeout_seconds,
+            total_seconds=self._settings.upload_total_timeout_seconds,
+        )
+
+    def _describe_outcome(self, request: Request, outcome: results.UploadOutcome) -> dict[str, Any]:
+        if outcome.error is None:
+            return {"file_name": outcome.file_name, "status": 201, "image": outcome.result}
+        problem = describe(outcome.error, request, debug=self._settings.debug)
+        return {
+            "file_name": outcome.file_name,
+            "status": problem.status,
+            "error": problem.model_dump(exclude_none=True),
+        }

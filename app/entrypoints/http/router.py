@@ -1,0 +1,49 @@
+"""The image API as a router for anybody's FastAPI application."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, Request
+
+from app.bootstrap import default_services
+from app.core.config import Settings
+from app.entrypoints.http.authentication import Authenticate, make_authenticate, remember_caller
+from app.entrypoints.http.caller import Caller
+from app.entrypoints.http.file_routes import FileRoutes
+from app.entrypoints.http.image_routes import ImageRoutes
+from app.entrypoints.http.problem_route import list_methods, problem_route_class
+from app.entrypoints.http.url_routes import UrlRoutes
+from app.services.image_service import ImageService
+
+__all__ = ["Caller", "create_image_router"]
+
+
+def create_image_router(
+    service: ImageService | None = None,
+    *,
+    settings: Settings | None = None,
+    authenticate: Authenticate | None = None,
+) -> APIRouter:
+    """`/images`, `/files` and `/urls`, to be included under any prefix: `app.include_router(router, prefix="/api/v1")`.
+
+    The router needs nothing of the application: its errors are problem+json, its bodies limited, whatever handlers
+    and middleware there are. `service` and `settings` default to those of the environment. `authenticate` is a FastAPI
+    dependency that returns the `Caller`, in place of what `AUTH_MODE` says; it refuses by raising.
+
+    Raises:
+        ConfigurationError: the settings are wrong.
+    """
+    settings = settings or default_services().settings
+    service = service or default_services().image_service
+    authenticate = authenticate or make_authenticate(settings)
+
+    async def know_caller(request: Request, caller: Caller = Depends(authenticate)) -> None:  # noqa: B008
+        remember_caller(request, caller)
+
+    router = APIRouter(
+        route_class=problem_route_class(debug=settings.debug), tags=["images"], dependencies=[Depends(know_caller)]
+    )
+    ImageRoutes(service, settings).add_to(router)
+    FileRoutes(service).add_to(router)
+    UrlRoutes(service).add_to(router)
+    list_methods(router.routes)
+    return router

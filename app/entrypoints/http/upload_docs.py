@@ -1,0 +1,41 @@
+"""Parts of the API's documentation that FastAPI cannot derive: the upload forms, headers, optional tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Beside the bearer scheme that FastAPI lists: none is fine too.
+OPTIONAL_TOKEN: dict[str, Any] = {"security": [{}]}
+
+_ETAG = {"ETag": {"description": "Of the stored object.", "schema": {"type": "string"}}}
+ETAG_HEADER: dict[str, Any] = {"headers": _ETAG}
+NOT_MODIFIED: dict[str, Any] = {"description": "The client's copy is still good.", "headers": _ETAG}
+UPLOAD_HEADERS: dict[str, Any] = {
+    "headers": {"Location": {"description": "The image's address.", "schema": {"type": "string"}}, **_ETAG}
+}
+
+
+def upload_body(types: list[str], *, file_field: str, most: int | None = None) -> dict[str, Any]:
+    """The multipart form of an upload; with `most` its file field takes several."""
+    file: dict[str, Any] = {
+        "type": "string",
+        "format": "binary",
+        "description": "A JPEG, PNG, WebP or HEIC picture; its name and type are not believed.",
+    }
+    if most is not None:
+        file = {"type": "array", "items": file, "minItems": 1, "maxItems": most}
+    schema = {
+        "type": "object",
+        "required": [file_field, "image_type"],
+        "properties": {
+            file_field: file,
+            "image_type": {"type": "string", "enum": types, "description": "Which kind of image this is."},
+            "user_id": {
+                "type": "string",
+                "maxLength": 64,
+                "description": "Whose folder it goes to. Left out: the caller's own; for admins none.",
+                "examples": ["123"],
+            },
+        },
+    }
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}

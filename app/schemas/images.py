@@ -1,0 +1,154 @@
+"""The shapes of images on the wire, with the examples that the API's documentation shows."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.schemas.errors import Problem
+
+EXAMPLE_KEY = "users/123/20241201_143022_a1b2c3d4.jpg"
+_EXAMPLE_URL = f"https://images.example.com/{EXAMPLE_KEY}"
+_EXAMPLE_ETAG = '"9b2cf535f27731c974343645a3985328"'
+
+_LISTED: dict[str, Any] = {
+    "s3_key": EXAMPLE_KEY,
+    "file_size": 645210,
+    "file_type": "jpg",
+    "image_type": "user",
+    "user_id": "123",
+    "url": _EXAMPLE_URL,
+    "uploaded_at": "2024-12-01T14:30:22.000000",
+    "etag": _EXAMPLE_ETAG,
+}
+_UPLOADED: dict[str, Any] = _LISTED | {
+    "file_name": "IMG_2041.jpg",
+    "uploaded_at": "2024-12-01T14:30:22.123456",
+    "metadata": {
+        "width": 2560,
+        "height": 1920,
+        "format": "jpeg",
+        "has_alpha": False,
+        "sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+        "bytes_saved": 3549094,
+        "source": {"width": 4032, "height": 3024, "format": "jpeg", "file_size": 4194304, "frames": 1},
+    },
+}
+
+
+def _example(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
+class SourceFacts(BaseModel):
+    """The file as it was sent: upright size in pixels, length in bytes."""
+
+    width: int | None
+    height: int | None
+    format: str | None
+    file_size: int | None
+    frames: int | None
+
+
+class ImageFacts(BaseModel):
+    """The stored picture: size in pixels, hex digest of its bytes, bytes saved against what was sent."""
+
+    width: int | None
+    height: int | None
+    format: str | None
+    has_alpha: bool | None
+    sha256: str | None
+    bytes_saved: int | None
+    source: SourceFacts
+
+
+class ListedImage(BaseModel):
+    """An image in a listing; `uploaded_at` is UTC, to the second."""
+
+    model_config = _example(_LISTED)
+
+    s3_key: str
+    file_size: int = Field(description="Bytes stored.")
+    file_type: str = Field(description="Extension of the stored format: jpg, png or webp.")
+    image_type: str
+    user_id: str | None = Field(description="The user in the key; null for general uploads.")
+    url: str
+    uploaded_at: str = Field(description="UTC.")
+    etag: str
+
+
+class UploadedImage(ListedImage):
+    """A stored image."""
+
+    model_config = _example(_UPLOADED)
+
+    file_name: str = Field(description="The name the file was sent with, without its path.")
+    metadata: ImageFacts
+
+
+class ImageDescription(UploadedImage):
+    """An image as the store describes it."""
+
+    model_config = _example(_UPLOADED | {"content_type": "image/jpeg", "owner": "123", "visibility": "public"})
+
+    content_type: str
+    owner: str | None = Field(description="Who may delete it; null when nobody owns it or the caller may not know.")
+    visibility: str
+
+
+class ImagePage(BaseModel):
+    """One page of a listing, newest last; `next_cursor` is null on the last page."""
+
+    model_config = _example({"images": [_LISTED], "next_cursor": None})
+
+    images: list[ListedImage]
+    next_cursor: str | None
+
+
+class ImageUrls(BaseModel):
+    """The public URL (it answers strangers for public types only) and one that anyone who has it may use for a time."""
+
+    model_config = _example(
+        {
+            "s3_key": EXAMPLE_KEY,
+            "url": _EXAMPLE_URL,
+            "presigned_url": f"{_EXAMPLE_URL}?X-Amz-Algorithm=AWS4-HMAC-SHA256",
+            "expires_in": 3600,
+            "expires_at": "2024-12-01T15:30:22.000000",
+        }
+    )
+
+    s3_key: str
+    url: str
+    presigned_url: str
+    expires_in: int = Field(description="Seconds.")
+    expires_at: str = Field(description="UTC.")
+
+
+class StoredOutcome(BaseModel):
+    """A file of a batch that was stored."""
+
+    file_name: str | None
+    status: Literal[201] = 201
+    image: UploadedImage
+
+
+class RefusedOutcome(BaseModel):
+    """A file of a batch that was not stored, with the problem and the status it would have had alone."""
+
+    file_name: str | None
+    status: int = Field(ge=400, le=599)
+    error: Problem
+
+
+class BatchOutcomes(BaseModel):
+    """An outcome per file, in the order they were sent."""
+
+    outcomes: list[StoredOutcome | RefusedOutcome]
+
+
+class Health(BaseModel):
+    """The answer of a service that is well."""
+
+    status: Literal["alive", "ready"]
