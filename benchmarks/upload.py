@@ -144,8 +144,10 @@ def main() -> None:
         store = EmbeddedS3(Path(folder) / ".heaven" / "s3")
         try:
             with httpx2.Client() as client:
+                idle = service.resident_megabytes()
                 first = service.upload(client, photo)
                 print(f"start to first stored upload      {time.perf_counter() - started:7.2f} s")
+                print(f"memory of the service, idle       {idle:7.1f} MB")
                 usual = usual_stack(photo, embedded_connection(store, str(first["url"])))
                 report_uploads(service, client, photo, first, usual, arguments.rounds)
                 report_memory(service, photo, arguments.uploads)
@@ -200,8 +202,8 @@ def report_memory(service: Service, photo: bytes, uploads: int) -> None:
         list(pool.map(lambda _: service.upload(client, photo), range(uploads)))
     duration = time.perf_counter() - started
     print(f"{uploads} uploads, {CLIENTS} clients            {uploads / duration:7.2f} uploads/s")
-    print(f"memory of the service before      {before:7.1f} MB")
-    print(f"memory of the service after       {service.resident_megabytes():7.1f} MB")
+    print(f"memory after those uploads        {before:7.1f} MB")
+    print(f"memory after all                  {service.resident_megabytes():7.1f} MB")
 
 
 if __name__ == "__main__":

@@ -22,9 +22,21 @@ def public_prefixes(types: ImageTypes) -> list[str]:
     return prefixes + [f"{VARIANTS_PREFIX}{prefix}" for prefix in prefixes]
 
 
-def public_read_statement(bucket: str, types: ImageTypes) -> Document | None:
+def private_prefixes(types: ImageTypes) -> list[str]:
+    """The key prefixes that nobody may read without a signature: staged uploads, and images of private types."""
+    prefixes = sorted(f"{kind.prefix}/" for kind in types.values() if kind.visibility is Visibility.PRIVATE)
+    return [INCOMING_PREFIX, *prefixes, *(f"{VARIANTS_PREFIX}{prefix}" for prefix in prefixes)]
+
+
+def bucket_arn(bucket: str, region: str) -> str:
+    """The bucket's name in policies: China and GovCloud are partitions of their own, other stores say `aws`."""
+    partition = next((f"aws-{area}" for area in ("cn", "us-gov") if region.startswith(f"{area}-")), "aws")
+    return f"arn:{partition}:s3:::{bucket}"
+
+
+def public_read_statement(bucket: str, types: ImageTypes, *, region: str) -> Document | None:
     """The policy statement that lets anyone read images of public types and nothing else; None if no type is public."""
-    resources = [f"arn:aws:s3:::{bucket}/{prefix}*" for prefix in public_prefixes(types)]
+    resources = [f"{bucket_arn(bucket, region)}/{prefix}*" for prefix in public_prefixes(types)]
     if not resources:
         return None
     return {
@@ -66,19 +78,21 @@ def lifecycle_rules() -> list[Document]:
     ]
 
 
-def least_iam_policy(bucket: str) -> Document:
+def least_iam_policy(bucket: str, types: ImageTypes, *, region: str) -> Document:
     """The least that the service's own credentials need; HEAD is authorised by `s3:GetObject`, there is no HeadObject.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
     """
+    arn = bucket_arn(bucket, region)
+    prefixes = [*sorted(f"{kind.prefix}/" for kind in types.values()), VARIANTS_PREFIX, INCOMING_PREFIX]
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [f"arn:aws:s3:::{bucket}"]},
+            {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [arn]},
             {
                 "Effect": "Allow",
                 "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-                "Resource": [f"arn:aws:s3:::{bucket}/*"],
+                "Resource": [f"{arn}/{prefix}*" for prefix in prefixes],
             },
         ],
     }

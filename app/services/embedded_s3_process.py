@@ -22,7 +22,8 @@ from app.services.embedded_s3_locks import exclusive_lock, is_locked
 HOST = "127.0.0.1"
 _LOG_BYTES_BEFORE_ROTATION = 5 * 1024 * 1024
 _LOG_TAIL_BYTES = 2_000
-_TERMINATE_SECONDS = 10.0
+# The filer is closed within a second of SIGTERM; after that weed now and then waits for connections that nobody uses.
+_TERMINATE_SECONDS = 3.0
 _KILL_SECONDS = 5.0
 # A process that is being killed loses its command line before it loses its locks.
 _CLOSING_SECONDS = 1.0
