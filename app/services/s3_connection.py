@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.loaders
+import botocore.session
 from botocore.config import Config
 
 from app.core.config import AddressingStyle, ChecksumMode, Settings
@@ -15,6 +17,8 @@ from app.core.config import AddressingStyle, ChecksumMode, Settings
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+# Reading the API's description takes 50 ms of CPU; all clients of the process share one reading.
+_API_MODELS = botocore.loaders.create_loader()
 # Known to botocore since 1.36; older versions refuse the keys and add no checksums by themselves.
 _CHECKSUM_OPTIONS = ("request_checksum_calculation", "response_checksum_validation")
 
@@ -120,7 +124,10 @@ class S3Connection:
 
 def make_client(connection: S3Connection, *, endpoint_url: str | None = None, **changes: Any) -> S3Client:
     """A new S3 client, safe to share between threads but not across a fork. `changes` go into its botocore Config."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", _API_MODELS)
     session = boto3.session.Session(
+        botocore_session=core,
         aws_access_key_id=connection.access_key_id,
         aws_secret_access_key=connection.secret_access_key,
         aws_session_token=connection.session_token,
