@@ -7,38 +7,30 @@ import hashlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
 
 from app.core.exceptions import (
     ImageNotFound,
     ImageServiceError,
     InvalidExpiry,
+    InvalidImageKey,
     InvalidImageType,
     S3ConnectionFailed,
-    S3UploadFailed,
 )
 from app.core.image_types import ImageType, Visibility
-from app.images.facts import Facts, clean_file_name, format_time
-from app.images.inspection import inspect_image
+from app.images.facts import Facts, clean_file_name
 from app.images.keys import ImageKey, parse_image_key, parse_user_id
-from app.images.records import RenderedImage
 from app.services.listing import list_page
-from app.services.protocols import ByteRange, KeyTaken, NewObject, ObjectStream, StoredObject
+from app.services.new_images import facts_of_upload, render_upload, store_under_new_key
+from app.services.protocols import ByteRange, ObjectStream, StoredObject
 from app.services.results import ImagePage, StoredImage, UploadOutcome, UploadResult
-from app.services.stored_images import describe_listed, describe_stored, metadata_of
-from app.services.upload_sources import UploadSource, name_of, read_source
+from app.services.stored_images import describe_listed, describe_stored, describe_uploaded
+from app.services.upload_sources import UploadSource, name_of
 from app.services.wiring import Wiring
 
 MIN_EXPIRY_SECONDS = 1
 MAX_EXPIRY_SECONDS = 7 * 24 * 3600
 DEFAULT_EXPIRY_SECONDS = 3600
 MAX_PAGE = 1000
-
-_CACHE_CONTROL = {
-    Visibility.PUBLIC: "public, max-age=31536000, immutable",
-    Visibility.PRIVATE: "private, no-cache",
-}
-_KEY_DRAWS = 5
 
 
 class ImageService:
@@ -86,25 +78,16 @@ class ImageService:
         """
         kind = self._find_type(image_type)
         folder_user = None if user_id is None else parse_user_id(user_id)
-        rendered = await self._render(file, kind)
-        facts = Facts(
+        rendered = await render_upload(self.parts, file, kind)
+        facts = facts_of_upload(
+            rendered,
             image_type=image_type,
             owner=owner if owner is not None else folder_user,
-            file_name=clean_file_name(file_name if file_name is not None else name_of(file)),
+            file_name=file_name if file_name is not None else name_of(file),
             uploaded_at=self.parts.now(),
-            width=rendered.width,
-            height=rendered.height,
-            format=rendered.format,
-            has_alpha=rendered.has_alpha,
-            sha256=hashlib.sha256(rendered.body).hexdigest(),
-            source_format=rendered.source.format,
-            source_width=rendered.source.width,
-            source_height=rendered.source.height,
-            source_file_size=rendered.source.file_size,
-            source_frames=rendered.source.frames,
         )
-        key, etag = await self._store_under_new_key(rendered, facts, kind, folder_user)
-        return self._upload_result(key, etag, rendered, facts)
+        key, etag = await store_under_new_key(self.parts, rendered, facts, kind, user_id=folder_user)
+        return describe_uploaded(key, etag, facts, file_size=len(rendered.body), urls=self.parts.urls)
 
     async def upload_images(
         self,
@@ -116,7 +99,7 @@ class ImageService:
         concurrency: int = 4,
     ) -> list[UploadOutcome]:
         """An outcome per file, in the files' order; one failure never loses the others."""
-        gate = asyncio.Semaphore(concurrency)
+        gate = asyncio.Semaphore(max(1, concurrency))
 
         async def upload(file: UploadSource) -> UploadOutcome:
             name = clean_file_name(name_of(file))
@@ -225,7 +208,8 @@ class ImageService:
             S3InvalidCredentials: no credentials to sign with.
         """
         key = self.parse_key(s3_key)
-        if not MIN_EXPIRY_SECONDS <= expires_in <= MAX_EXPIRY_SECONDS:
+        # A bool is an int to Python, and callers that are not type-checked send floats and texts.
+        if type(expires_in) is not int or not MIN_EXPIRY_SECONDS <= expires_in <= MAX_EXPIRY_SECONDS:
             raise InvalidExpiry
         return self.parts.urls.presigned_url(str(key), expires_in=expires_in)
 
@@ -235,6 +219,8 @@ class ImageService:
         Raises:
             InvalidImageKey: anything else.
         """
+        if not isinstance(s3_key, str):
+            raise InvalidImageKey
         return parse_image_key(s3_key, prefixes={kind.prefix for kind in self.parts.types.values()})
 
     def type_name(self, key: ImageKey) -> str:
@@ -260,53 +246,6 @@ class ImageService:
         if stored is None:
             raise ImageNotFound
         return stored
-
-    async def _render(self, file: UploadSource, kind: ImageType) -> RenderedImage:
-        parts = self.parts
-        max_bytes = kind.max_upload_bytes or parts.max_upload_bytes
-        options = replace(
-            parts.render_options,
-            max_side_pixels=kind.max_stored_side_pixels or parts.render_options.max_side_pixels,
-        )
-        # A slot is held from reading to rendering, so that no more files are in memory than are worked on.
-        async with parts.slots.hold():
-            content = await read_source(file, max_bytes=max_bytes)
-            structure = await asyncio.to_thread(inspect_image, content, parts.pixel_limits)
-            return await parts.processor.render(structure, file_size=len(content), options=options)
-
-    async def _store_under_new_key(
-        self, rendered: RenderedImage, facts: Facts, kind: ImageType, user_id: str | None
-    ) -> tuple[ImageKey, str]:
-        parts = self.parts
-        for _ in range(_KEY_DRAWS):
-            created_at = facts.uploaded_at or parts.now()
-            key = ImageKey(kind.prefix, user_id, created_at, parts.new_token(), rendered.format.extension)
-            new = NewObject(
-                key=str(key),
-                body=rendered.body,
-                content_type=rendered.format.content_type,
-                cache_control=_CACHE_CONTROL[kind.visibility],
-                metadata=facts.to_metadata(),
-            )
-            try:
-                return key, await parts.store.create(new)
-            except KeyTaken:
-                continue
-        raise S3UploadFailed("No free key was found.")
-
-    def _upload_result(self, key: ImageKey, etag: str, rendered: RenderedImage, facts: Facts) -> UploadResult:
-        return {
-            "s3_key": str(key),
-            "file_name": facts.file_name or key.name,
-            "file_size": len(rendered.body),
-            "file_type": key.extension,
-            "image_type": facts.image_type or self.type_name(key),
-            "user_id": key.user_id,
-            "url": self.parts.urls.public_url(str(key)),
-            "uploaded_at": format_time(facts.uploaded_at or key.created_at),
-            "etag": etag,
-            "metadata": metadata_of(facts, len(rendered.body)),
-        }
 
 
 def _wire_from_settings() -> Wiring:

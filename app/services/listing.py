@@ -72,8 +72,8 @@ def _resume_point(folder: str, order: int, last: ImageKey | None, prefixes: list
         return ""
     if order <= prefixes.index(last.prefix):
         return f"{folder}{last.name}"
-    # The same name in a later folder is still to come: a name without its extension sorts just before it.
-    return f"{folder}{last.name.removesuffix('.' + last.extension)}"
+    # The same name in a later folder is still to come: a name without its last letter sorts just before it.
+    return f"{folder}{last.name[:-1]}"
 
 
 async def _list_folder(

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.core.exceptions import ImageNotFound
+from app.core.exceptions import ImageNotFound, RangeNotSatisfiable
 from app.services.protocols import (
     MAX_LIST_KEYS,
     ByteRange,
@@ -60,6 +60,8 @@ class MemoryStore:
         entry = self._entries.get(key)
         if not entry:
             raise ImageNotFound
+        if byte_range and byte_range.first >= entry.stored.size:
+            raise RangeNotSatisfiable(size=entry.stored.size)
         body = entry.body[byte_range.first : byte_range.last + 1] if byte_range else entry.body
         return ObjectStream(entry.stored, _one_chunk(body))
 

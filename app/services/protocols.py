@@ -81,7 +81,8 @@ class ObjectStore(Protocol):
         """The whole object is stored under a key that was free, or nothing is; the object's ETag.
 
         Of two concurrent creators of one key exactly one succeeds. A lost answer is resolved: our own object counts
-        as success. A caller that was cancelled or ran out of time leaves nothing behind.
+        as success. A caller that was cancelled or ran out of time leaves nothing behind, except when the store hung and
+        carries the write out after everyone has stopped asking: then a whole object appears that nobody was told of.
 
         Raises:
             KeyTaken: another write owns the key.
@@ -98,7 +99,9 @@ class ObjectStore(Protocol):
 
         Raises:
             ImageNotFound: the store says that there is none.
-            S3DownloadFailed: the bytes ended early or could not be read; repeating may help.
+            RangeNotSatisfiable: the range begins behind the last byte.
+            S3ConnectionFailed: also while reading: the bytes ended early, came damaged or too slowly.
+            S3DownloadFailed: the store refused.
         """
         ...
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError as Urllib3Error
 
 from app.core.exceptions import (
     ImageNotFound,
@@ -29,6 +31,10 @@ from app.services.protocols import KeyTaken
 
 class DeadlinePassed(Exception):
     """The operation's total time was used up before another attempt could begin."""
+
+
+class NotS3(Exception):
+    """The endpoint answered, but not as S3 does: it may be a web site or a proxy."""
 
 
 ERRORS_BY_CODE: dict[str, type[ImageServiceError]] = {
@@ -91,8 +97,15 @@ ERRORS_BY_EXCEPTION: tuple[tuple[type[BaseException], type[ImageServiceError]], 
     (boto.HTTPClientError, S3ConnectionFailed),
     (boto.IncompleteReadError, S3ConnectionFailed),
     (boto.ConnectionError, S3ConnectionFailed),
+    # While a body is read some of urllib3's own pass through boto, such as a TLS fault.
+    (Urllib3Error, S3ConnectionFailed),
+    # The bytes that arrived are not those that the store has the checksum of.
+    (boto.ChecksumError, S3ConnectionFailed),
+    (boto.FlexibleChecksumError, S3ConnectionFailed),
     (DeadlinePassed, S3ConnectionFailed),
 )
+
+_VENDOR_EXCEPTIONS = (BotoCoreError, ResponseParserError, Urllib3Error, DeadlinePassed, NotS3)
 
 
 def classify_answer(code: str, status: int, *, failure: type[S3Error]) -> type[ImageServiceError]:
@@ -121,7 +134,7 @@ def translating(operation: str, *, failure: type[S3Error]) -> Iterator[None]:
         if message := str(answer.get("Error", {}).get("Message", "")):
             cause["s3_message"] = message
         raise classify_answer(code, status, failure=failure)(cause=cause) from error
-    except (BotoCoreError, DeadlinePassed) as error:
+    except _VENDOR_EXCEPTIONS as error:
         raise classify_exception(error, failure=failure)(cause=_cause_of(operation, error)) from error
 
 

@@ -7,7 +7,7 @@ from app.images.facts import Facts, format_time
 from app.images.formats import ImageFormat
 from app.images.keys import ImageKey
 from app.services.protocols import ListedObject, StoredObject, UrlSigner
-from app.services.results import ImageMetadata, ListedImage, StoredImage
+from app.services.results import ImageMetadata, ListedImage, StoredImage, UploadResult
 
 
 def metadata_of(facts: Facts, file_size: int) -> ImageMetadata:
@@ -37,6 +37,22 @@ def _value(image_format: ImageFormat | None) -> str | None:
 def owner_of(key: ImageKey, stored: StoredObject) -> str | None:
     """Who owns the image: as its metadata says, else the user in its key, else nobody."""
     return Facts.from_metadata(stored.metadata).owner or key.user_id
+
+
+def describe_uploaded(key: ImageKey, etag: str, facts: Facts, *, file_size: int, urls: UrlSigner) -> UploadResult:
+    """An image that was just stored, of `file_size` bytes."""
+    return {
+        "s3_key": str(key),
+        "file_name": facts.file_name or key.name,
+        "file_size": file_size,
+        "file_type": key.extension,
+        "image_type": facts.image_type or key.prefix,
+        "user_id": key.user_id,
+        "url": urls.public_url(str(key)),
+        "uploaded_at": format_time(facts.uploaded_at or key.created_at),
+        "etag": etag,
+        "metadata": metadata_of(facts, file_size),
+    }
 
 
 def describe_stored(

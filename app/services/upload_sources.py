@@ -57,9 +57,13 @@ async def _read_up_to(source: Any, limit: int) -> bytes:
     read = getattr(source, "read", None)
     if read is None:
         raise InvalidRequest(f"A {type(source).__name__} cannot be uploaded: give a file, bytes or a path.")
-    if inspect.iscoroutinefunction(read):
-        return _bytes_of(await read(limit))
-    return _bytes_of(await asyncio.to_thread(_read_file, read, limit))
+    try:
+        if inspect.iscoroutinefunction(read):
+            return await _read_async(read, limit)
+        return await asyncio.to_thread(_read_file, read, limit)
+    except (OSError, ValueError) as error:
+        # Python answers a read from a closed file with ValueError.
+        raise InvalidRequest("The file cannot be read.") from error
 
 
 def _read_path(path: Path, limit: int) -> bytes:
@@ -68,6 +72,9 @@ def _read_path(path: Path, limit: int) -> bytes:
             return file.read(limit)
     except OSError as error:
         raise InvalidRequest(f"{path.name} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        # A NUL in the name.
+        raise InvalidRequest("The path is no path of a file.") from error
 
 
 def _read_file(read: Any, limit: int) -> bytes:
@@ -75,6 +82,15 @@ def _read_file(read: Any, limit: int) -> bytes:
     parts: list[bytes] = []
     missing = limit
     while missing > 0 and (part := _bytes_of(read(missing))):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+async def _read_async(read: Any, limit: int) -> bytes:
+    parts: list[bytes] = []
+    missing = limit
+    while missing > 0 and (part := _bytes_of(await read(missing))):
         parts.append(part)
         missing -= len(part)
     return b"".join(parts)
