@@ -33,27 +33,32 @@ async def walk(photo: Path) -> None:
     show("", f"sent:   {sent['width']}×{sent['height']}, {megabytes(sent['file_size'] or 0)}")
     show("", f"stored: {facts['width']}×{facts['height']}, {megabytes(uploaded['file_size'])}, as {s3_key}")
 
-    show("URLs", image_service.get_image_url(s3_key))
-    presigned_url = image_service.get_presigned_url(s3_key, expires_in=300)
-    show("", f"{presigned_url[:90]}…")
+    try:
+        show("URLs", image_service.get_image_url(s3_key))
+        presigned_url = image_service.get_presigned_url(s3_key, expires_in=300)
+        show("", f"{presigned_url[:90]}…")
 
-    exists = await image_service.image_exists(s3_key)
-    show("exists", "yes" if exists else "no")
-    require(exists, "the image is not there")
+        exists = await image_service.image_exists(s3_key)
+        show("exists", "yes" if exists else "no")
+        require(exists, "the image is not there")
 
-    stored = await image_service.get_image_metadata(s3_key)
-    show("metadata", f"{stored['content_type']}, owner {stored['owner']}, sent as {stored['file_name']}")
-    show("", f"uploaded {stored['uploaded_at']} UTC, sha256 {str(stored['metadata']['sha256'])[:16]}…")
+        stored = await image_service.get_image_metadata(s3_key)
+        show("metadata", f"{stored['content_type']}, owner {stored['owner']}, sent as {stored['file_name']}")
+        show("", f"uploaded {stored['uploaded_at']} UTC, sha256 {str(stored['metadata']['sha256'])[:16]}…")
 
-    content = await image_service.download_image(s3_key)
-    show("download", f"{len(content)} bytes, the sha256 is right")
-    require(len(content) == uploaded["file_size"], "the download has another length")
-    require(not Image.open(io.BytesIO(content)).getexif(), "the picture still has EXIF")
-    show("", "no EXIF is left, and so no GPS position")
+        content = await image_service.download_image(s3_key)
+        show("download", f"{len(content)} bytes, the sha256 is right")
+        require(len(content) == uploaded["file_size"], "the download has another length")
+        require(not Image.open(io.BytesIO(content)).getexif(), "the picture still has EXIF")
+        show("", "no EXIF is left, and so no GPS position")
 
-    fetched = await asyncio.to_thread(fetch, presigned_url)
-    show("presigned fetch", f"{len(fetched)} bytes, as any browser gets them")
-    require(fetched == content, "the presigned URL gave other bytes")
+        fetched = await asyncio.to_thread(fetch, presigned_url)
+        show("presigned fetch", f"{len(fetched)} bytes, as any browser gets them")
+        require(fetched == content, "the presigned URL gave other bytes")
+    except BaseException:
+        # The store may be a real one: nothing of a walk that failed stays in it.
+        await image_service.delete_image(s3_key)
+        raise
 
     deleted = await image_service.delete_image(s3_key)
     gone = not await image_service.image_exists(s3_key)

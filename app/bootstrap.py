@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
+import weakref
 from functools import cache
 
 from app.core.config import Settings
@@ -22,17 +24,22 @@ from app.services.wiring import Wiring
 EMBEDDED_BUCKET = "heaven-images"
 
 
+# Those that a forked child finds.
+_living: weakref.WeakSet[Services] = weakref.WeakSet()
+
+
 class Services:
     """Everything made from one set of settings, each part once. Nothing connects or starts before its first use."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.embedded = EmbeddedS3(settings.heaven_home / "s3") if settings.uses_embedded_store else None
+        self.embedded = EmbeddedS3(settings.embedded_store_folder) if settings.uses_embedded_store else None
         self.store = S3Service(self.connect)
         self.urls = S3UrlSigner(self.connect)
         self.image_service = ImageService(self._wire)
         self._lock = threading.Lock()
         self._connection: S3Connection | None = None
+        _living.add(self)
 
     def connect(self) -> S3Connection:
         """The connection to the configured bucket, or to the embedded store, started and with its bucket prepared.
@@ -40,10 +47,37 @@ class Services:
         Raises:
             EmbeddedS3Unavailable: it could not be started.
         """
+        # Asked for every URL, also on the event loop: once connected, it waits for nobody.
+        if connection := self._connection:
+            return connection
         with self._lock:
             if self._connection is None:
                 self._connection = self._start_embedded() if self.embedded else self._configured()
             return self._connection
+
+    def revive_embedded(self) -> bool:
+        """Starts the embedded store again if it has ended, and finds it if it has moved; whether it had. Blocks.
+
+        Raises:
+            EmbeddedS3Unavailable: it could not be started. Later calls try again.
+            S3Error: its bucket could not be prepared.
+        """
+        used = self._connection
+        if self.embedded is None or used is None or self.embedded.is_running_at(used.endpoint_url):
+            return False
+        connection = self._start_embedded()
+        with self._lock:
+            self._connection = connection
+        if connection != used:
+            self.store.close()
+        return True
+
+    def begin_anew_after_fork(self) -> None:
+        """In a forked child, before anything else runs there: nothing is shared with the parent but the settings."""
+        self._lock = threading.Lock()
+        self._connection = None
+        if self.embedded:
+            self.embedded = self.embedded.for_forked_child()
 
     def close(self) -> None:
         """Frees threads and connections and stops the embedded store, if this process was its last user."""
@@ -83,19 +117,49 @@ class Services:
             render_options=RenderOptions(settings.max_stored_side_pixels, settings.jpeg_quality, settings.webp_quality),
             # One more than is rendered at once: the next file is read meanwhile.
             slots=Slots(settings.processing_threads + 1),
+            source_timeout_seconds=settings.upload_total_timeout_seconds,
+            store_timeout_seconds=settings.s3_total_timeout_seconds,
         )
 
 
-@cache
-def default_services() -> Services:
-    """The services of this process, from the environment and `.env`; closed when the interpreter ends.
+class DefaultServices:
+    """`functools.cache` for the services of this process, which unlike that makes them once however many ask."""
 
-    Raises:
-        ConfigurationError: the settings are wrong.
-    """
+    def __init__(self) -> None:
+        self._make_once = cache(_make_default)
+        self.lock = threading.Lock()
+        self.cache_info = self._make_once.cache_info
+        self.cache_clear = self._make_once.cache_clear
+
+    def __call__(self) -> Services:
+        """The services of this process, from the environment and `.env`; closed when the interpreter ends.
+
+        Raises:
+            ConfigurationError: the settings are wrong.
+        """
+        if self.cache_info().currsize:
+            return self._make_once()
+        with self.lock:
+            return self._make_once()
+
+
+def _make_default() -> Services:
     services = Services(Settings.load())
     atexit.register(services.close)
     return services
+
+
+default_services = DefaultServices()
+
+
+def _begin_anew_after_fork() -> None:
+    default_services.lock = threading.Lock()
+    for services in list(_living):
+        services.begin_anew_after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_begin_anew_after_fork)
 
 
 def wire_default() -> Wiring:

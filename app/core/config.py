@@ -180,6 +180,11 @@ class Settings(BaseSettings):
             check_bucket_name(value)
         return value
 
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _raise_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
     @field_validator("s3_cors_origins", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:
@@ -190,9 +195,7 @@ class Settings(BaseSettings):
     @field_validator("image_types", mode="before")
     @classmethod
     def _merge_types(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return parse_image_types(value)
+        return parse_image_types(value) if isinstance(value, str) else value
 
     @field_validator("image_types")
     @classmethod
@@ -271,6 +274,11 @@ class Settings(BaseSettings):
             and self.environment is not Environment.PRODUCTION
         )
 
+    @property
+    def embedded_store_folder(self) -> Path:
+        """Where the embedded store keeps its objects and credentials."""
+        return self.heaven_home / "s3"
+
     @classmethod
     def load(cls, **overrides: Any) -> Self:
         """Settings from `overrides`, the environment and `.env`, in this order.
@@ -282,6 +290,10 @@ class Settings(BaseSettings):
             return cls(**overrides)
         except ValidationError as error:
             raise ConfigurationError(faults_of(error)) from None
+        except UnicodeDecodeError:  # its message would repeat what the file holds
+            raise ConfigurationError({".env": "is not UTF-8 text"}) from None
+        except OSError as error:
+            raise ConfigurationError({".env": f"cannot be read: {error.strerror}"}) from error
 
 
 def _valid(info: ValidationInfo, field: str) -> bool:

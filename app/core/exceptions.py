@@ -40,7 +40,7 @@ ImageServiceError
 
 `title` and `detail` are public sentences: they hold nothing that a stranger should not read. What the store said goes
 into `cause` (S3 code, operation, request id; never a secret), which leaves the process only in the log and with
-`DEBUG=True`.
+`DEBUG=True`; only the command line always shows what the embedded store says of itself.
 """
 
 from __future__ import annotations

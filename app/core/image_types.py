@@ -70,8 +70,16 @@ def parse_image_types(text: str) -> dict[str, ImageType]:
     if not isinstance(entries, dict):
         raise ValueError("must be a JSON object: type name → prefix, visibility, limits")
     types = dict(DEFAULT_IMAGE_TYPES)
+    faults: list[str] = []
     for name, entry in entries.items():
-        types[name] = _parse_image_type(name, entry, types.get(name))
+        try:
+            types[name] = _parse_image_type(name, entry, types.get(name))
+        except ValueError as error:
+            faults.append(str(error))
+    if table_fault := find_table_fault(types):
+        faults.append(table_fault)
+    if faults:
+        raise ValueError("; ".join(faults))
     return types
 
 

@@ -68,7 +68,7 @@ class Facts:
         return cls(
             image_type=found.get("image-type"),
             owner=_decode(found.get("owner")),
-            file_name=_decode(found.get("file-name")),
+            file_name=clean_file_name(_decode(found.get("file-name"))),
             uploaded_at=_find_time(found.get("uploaded-at")),
             width=_find_int(found.get("width")),
             height=_find_int(found.get("height")),

@@ -92,8 +92,10 @@ def parse_user_id(value: int | str) -> str:
         InvalidUserId: empty, too long, or holding `/`, a backslash, `..`, unprintable or percent-encoded characters,
             space at an end.
     """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise InvalidUserId("A user id is a text or a whole number.")
     text = str(value)
-    if isinstance(value, bool) or not 1 <= len(text) <= MAX_USER_ID_CHARACTERS:
+    if not 1 <= len(text) <= MAX_USER_ID_CHARACTERS:
         raise InvalidUserId(f"A user id has 1 to {MAX_USER_ID_CHARACTERS} characters.")
     if text in {".", ".."} or ".." in text or any(not _is_plain(character) for character in text):
         raise InvalidUserId("A user id holds no '/', no backslash, no '..' and only printable characters.")

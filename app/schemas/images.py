@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.schemas.errors import Problem
 
 EXAMPLE_KEY = "users/123/20241201_143022_a1b2c3d4.jpg"
+# As `next_cursor` gives it for that key.
+EXAMPLE_CURSOR = "dXNlcnMvMTIzLzIwMjQxMjAxXzE0MzAyMl9hMWIyYzNkNC5qcGc"
 _EXAMPLE_URL = f"https://images.example.com/{EXAMPLE_KEY}"
 _EXAMPLE_ETAG = '"9b2cf535f27731c974343645a3985328"'
 
@@ -33,6 +35,21 @@ _UPLOADED: dict[str, Any] = _LISTED | {
         "sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
         "bytes_saved": 3549094,
         "source": {"width": 4032, "height": 3024, "format": "jpeg", "file_size": 4194304, "frames": 1},
+    },
+}
+
+
+_REFUSED: dict[str, Any] = {
+    "file_name": "notes.txt",
+    "status": 415,
+    "error": {
+        "type": "about:blank",
+        "status": 415,
+        "code": "IMAGE_FORMAT_UNSUPPORTED",
+        "title": "This kind of file is not accepted.",
+        "detail": "The file is an unknown format; accepted are JPEG, PNG, WEBP, HEIC.",
+        "request_id": "5f0c6f0e8d1b4a3f",
+        "retryable": False,
     },
 }
 
@@ -145,10 +162,14 @@ class RefusedOutcome(BaseModel):
 class BatchOutcomes(BaseModel):
     """An outcome per file, in the order they were sent."""
 
+    model_config = _example({"outcomes": [{"file_name": "IMG_2041.jpg", "status": 201, "image": _UPLOADED}, _REFUSED]})
+
     outcomes: list[StoredOutcome | RefusedOutcome]
 
 
 class Health(BaseModel):
     """The answer of a service that is well."""
+
+    model_config = _example({"status": "ready"})
 
     status: Literal["alive", "ready"]

@@ -96,7 +96,11 @@ class BoundedCalls:
         try:
             self._submit(function)
         except CallsClosed:
-            threading.Thread(target=function).start()
+            try:
+                threading.Thread(target=function).start()
+            except RuntimeError:
+                # The interpreter is ending and starts no more threads.
+                function()
 
     def close(self) -> None:
         """Takes no more calls; those under way, their undoing included, are waited for as long as a call may last."""

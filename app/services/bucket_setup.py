@@ -37,7 +37,7 @@ _NONE_YET = frozenset(
         "NoSuchPublicAccessBlockConfiguration",
     }
 )
-_NO_SUCH_API = frozenset({"NotImplemented", "MethodNotAllowed"})
+NO_SUCH_API = frozenset({"NotImplemented", "MethodNotAllowed"})
 
 
 class Consent(StrEnum):
@@ -148,7 +148,7 @@ def _find(operation: str, read: Callable[[], Document]) -> Document | None:
             code = error.response.get("Error", {}).get("Code", "")
             if code in _NONE_YET:
                 return {}
-            if code in _NO_SUCH_API:
+            if code in NO_SUCH_API:
                 return None
             raise
 

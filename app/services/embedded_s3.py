@@ -68,6 +68,20 @@ class EmbeddedS3:
         require_file_locks()
         return self._server.find_pid()
 
+    def is_running_at(self, endpoint_url: str | None) -> bool:
+        """Whether a server runs for the folder at this address, also one whose pid this process cannot see."""
+        require_file_locks()
+        ports = find_ports(self._folder)
+        return self._server.is_alive() and ports is not None and endpoint_url == _endpoint_url(ports.s3)
+
+    def for_forked_child(self) -> EmbeddedS3:
+        """The same store for the process that has just been forked, which takes a share of its own at `start`.
+
+        Otherwise parent and child had one share, and the server ended under the child when the parent gave it back.
+        """
+        self._forget_inherited_use()
+        return EmbeddedS3(self._folder.root, start_timeout_seconds=self._start_timeout_seconds, weed=self._weed)
+
     def start(self) -> EmbeddedConnection:
         """Return once the server answers: the one that runs for this folder, otherwise a new one.
 
@@ -108,7 +122,11 @@ class EmbeddedS3:
         return 2 * self._start_timeout_seconds + _STOPPING_SECONDS
 
     def _folder_fault(self, exc: OSError) -> EmbeddedS3Unavailable:
-        return EmbeddedS3Unavailable(f"The embedded S3 store cannot use its folder {self._folder.root}: {exc}.")
+        reason = exc.strerror or type(exc).__name__
+        return EmbeddedS3Unavailable(
+            f"The embedded S3 store cannot use its folder, which lies in HEAVEN_HOME: {reason}.",
+            cause={"folder": str(self._folder.root), "exception": str(exc)},
+        )
 
     def _forget_inherited_use(self) -> None:
         if self._use is not None and self._use.is_inherited:
@@ -139,8 +157,9 @@ class EmbeddedS3:
             return None
         if not use.is_the_only_one():
             raise EmbeddedS3Unavailable(
-                f"The SeaweedFS of {self._folder.root} (pid {self._server.find_pid()}) does not answer, and other "
-                "processes use it. Stop them, or end it, and start again."
+                "The running SeaweedFS does not answer, and other processes use it. "
+                "Stop them, or end it, and start again.",
+                cause={"folder": str(self._folder.root), "pid": str(self._server.find_pid() or "not visible here")},
             )
         self._server.terminate(ports)
         return None
@@ -178,12 +197,19 @@ class EmbeddedS3:
     def _start_fault(self, credentials: Credentials, *, ended_by_itself: bool) -> EmbeddedS3Unavailable:
         happened = "ended at once" if ended_by_itself else f"was not ready after {self._start_timeout_seconds:g} s"
         tail = self._server.log_tail(credentials.secret_access_key)
-        return EmbeddedS3Unavailable(f"SeaweedFS {happened}. Its log, {self._folder.log}, ends:\n{tail}")
+        return EmbeddedS3Unavailable(
+            f"SeaweedFS {happened}. The end of its log says why.",
+            cause={"log": str(self._folder.log), "log_end": tail},
+        )
+
+
+def _endpoint_url(s3_port: int) -> str:
+    return f"http://{HOST}:{s3_port}"
 
 
 def _connection(credentials: Credentials, s3_port: int) -> EmbeddedConnection:
     return EmbeddedConnection(
-        endpoint_url=f"http://{HOST}:{s3_port}",
+        endpoint_url=_endpoint_url(s3_port),
         region=_REGION,
         access_key_id=credentials.access_key_id,
         secret_access_key=credentials.secret_access_key,

@@ -48,7 +48,9 @@ def exclusive_lock(path: Path, timeout_seconds: float) -> Iterator[int]:
 
 def _give_up_on(path: Path, timeout_seconds: float) -> NoReturn:
     raise EmbeddedS3Unavailable(
-        f"Another process has been starting or stopping the embedded S3 for over {timeout_seconds:.0f} s ({path})."
+        f"Another process has been starting or stopping the embedded S3 for over {timeout_seconds:.0f} s. "
+        "Wait for it, or end it.",
+        cause={"lock": str(path)},
     )
 
 

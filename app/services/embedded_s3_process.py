@@ -105,7 +105,7 @@ class ServerProcess:
         return False
 
     def terminate(self, ports: ServerPorts | None) -> None:
-        """End the server: politely, after ten seconds by force.
+        """End the server: politely, after three seconds by force.
 
         Raises: EmbeddedS3Unavailable when it lives on, or lives where this process cannot reach it.
         """
@@ -120,7 +120,8 @@ class ServerProcess:
             _reap(pid)
         if self.is_alive():
             raise EmbeddedS3Unavailable(
-                f"The SeaweedFS of {self._folder.root} cannot be stopped from here. Is it in another container?"
+                "The running SeaweedFS cannot be stopped from here. Is it in another container?",
+                cause={"folder": str(self._folder.root)},
             )
         if ports is not None:
             remove_stale_sockets(ports)

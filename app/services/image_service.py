@@ -11,18 +11,22 @@ from contextlib import aclosing, asynccontextmanager
 from app.core.exceptions import (
     ImageNotFound,
     ImageServiceError,
+    InternalError,
     InvalidExpiry,
     InvalidImageKey,
     InvalidImageType,
     S3ConnectionFailed,
 )
 from app.core.image_types import ImageType, Visibility
+from app.core.logging import get_logger
 from app.images.facts import Facts, clean_file_name
 from app.images.keys import ImageKey, parse_image_key, parse_user_id
+from app.services.deletion import delete_prefix
 from app.services.listing import list_page
 from app.services.new_images import facts_of_upload, render_upload, store_under_new_key
 from app.services.protocols import ByteRange, ObjectStream, StoredObject
 from app.services.results import ImagePage, StoredImage, UploadOutcome, UploadResult
+from app.services.store_time import store_time
 from app.services.stored_images import describe_listed, describe_stored, describe_uploaded
 from app.services.upload_sources import UploadSource, name_of
 from app.services.wiring import Wiring
@@ -31,6 +35,9 @@ MIN_EXPIRY_SECONDS = 1
 MAX_EXPIRY_SECONDS = 7 * 24 * 3600
 DEFAULT_EXPIRY_SECONDS = 3600
 MAX_PAGE = 1000
+
+
+_log = get_logger("heaven.images")
 
 
 class ImageService:
@@ -82,11 +89,12 @@ class ImageService:
         facts = facts_of_upload(
             rendered,
             image_type=image_type,
-            owner=owner if owner is not None else folder_user,
+            owner=folder_user if owner is None else parse_user_id(owner),
             file_name=file_name if file_name is not None else name_of(file),
             uploaded_at=self.parts.now(),
         )
-        key, etag = await store_under_new_key(self.parts, rendered, facts, kind, user_id=folder_user)
+        async with store_time(self.parts.store_timeout_seconds):
+            key, etag = await store_under_new_key(self.parts, rendered, facts, kind, user_id=folder_user)
         return describe_uploaded(key, etag, facts, file_size=len(rendered.body), urls=self.parts.urls)
 
     async def upload_images(
@@ -102,12 +110,15 @@ class ImageService:
         gate = asyncio.Semaphore(max(1, concurrency))
 
         async def upload(file: UploadSource) -> UploadOutcome:
-            name = clean_file_name(name_of(file))
+            name = None
             async with gate:
                 try:
+                    name = clean_file_name(name_of(file))
                     return UploadOutcome(name, result=await self.upload_image(file, image_type, user_id, owner=owner))
                 except ImageServiceError as error:
                     return UploadOutcome(name, error=error)
+                except Exception as error:  # noqa: BLE001 - a fault of ours in one file must not lose the others
+                    return UploadOutcome(name, error=_internal_error(error))
 
         return await asyncio.gather(*(upload(file) for file in files))
 
@@ -162,11 +173,13 @@ class ImageService:
         """True: it was there and is gone, its variants too. False: there was none; leftover variants go even so."""
         key = self.parse_key(s3_key)
         store = self.parts.store
-        existed = await store.head(str(key)) is not None
-        if existed:
-            await store.delete(str(key))
-        while variants := await store.list(key.variants_prefix):
-            await asyncio.gather(*(store.delete(variant.key) for variant in variants))
+        async with store_time(self.parts.store_timeout_seconds):
+            # Asked first, so that a store that does not let us list refuses before anything is gone.
+            await store.list(key.variants_prefix, limit=1)
+            existed = await store.head(str(key)) is not None
+            if existed:
+                await store.delete(str(key))
+            await delete_prefix(store, key.variants_prefix)
         return existed
 
     async def list_images(
@@ -190,9 +203,10 @@ class ImageService:
         names = [image_type] if image_type is not None else list(self.parts.types if types is None else types)
         folder_user = None if user_id is None else parse_user_id(user_id)
         prefixes = [self.parts.types[name].prefix for name in names]
-        page = await list_page(
-            self.parts.store, prefixes, folder_user, limit=max(1, min(limit, MAX_PAGE)), cursor=cursor
-        )
+        async with store_time(self.parts.store_timeout_seconds):
+            page = await list_page(
+                self.parts.store, prefixes, folder_user, limit=max(1, min(limit, MAX_PAGE)), cursor=cursor
+            )
         images = [describe_listed(key, listed, self.type_name(key), self.parts.urls) for key, listed in page.entries]
         return {"images": images, "next_cursor": page.next_cursor}
 
@@ -246,6 +260,13 @@ class ImageService:
         if stored is None:
             raise ImageNotFound
         return stored
+
+
+def _internal_error(error: Exception) -> InternalError:
+    _log.error("upload_failed", exc_info=error)
+    failure = InternalError(cause={"exception": type(error).__name__})
+    failure.__cause__ = error
+    return failure
 
 
 def _wire_from_settings() -> Wiring:

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime
 
-from app.core.exceptions import S3UploadFailed
+from app.core.exceptions import S3UploadFailed, UploadTimedOut
 from app.core.image_types import ImageType, Visibility
 from app.images.facts import Facts, clean_file_name
 from app.images.inspection import inspect_image
@@ -17,7 +17,7 @@ from app.services.protocols import KeyTaken, NewObject
 from app.services.upload_sources import UploadSource, read_source
 from app.services.wiring import Wiring
 
-_CACHE_CONTROL = {
+CACHE_CONTROL = {
     Visibility.PUBLIC: "public, max-age=31536000, immutable",
     Visibility.PRIVATE: "private, no-cache",
 }
@@ -29,6 +29,7 @@ async def render_upload(parts: Wiring, file: UploadSource, kind: ImageType) -> R
 
     Raises:
         ImageError, InvalidRequest: the file; repeating does not help.
+        UploadTimedOut: the file could not be read in time.
     """
     max_bytes = kind.max_upload_bytes or parts.max_upload_bytes
     options = replace(
@@ -37,9 +38,18 @@ async def render_upload(parts: Wiring, file: UploadSource, kind: ImageType) -> R
     )
     # A slot is held from reading to rendering, so that no more files are in memory than are worked on.
     async with parts.slots.hold():
-        content = await read_source(file, max_bytes=max_bytes)
+        content = await _read_in_time(file, max_bytes=max_bytes, seconds=parts.source_timeout_seconds)
         structure = await asyncio.to_thread(inspect_image, content, parts.pixel_limits)
         return await parts.processor.render(structure, file_size=len(content), options=options)
+
+
+async def _read_in_time(file: UploadSource, *, max_bytes: int, seconds: float) -> bytes:
+    """A source that stalls gives its slot back."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await read_source(file, max_bytes=max_bytes)
+    except TimeoutError:
+        raise UploadTimedOut from None
 
 
 def facts_of_upload(
@@ -80,7 +90,7 @@ async def store_under_new_key(
             key=str(key),
             body=rendered.body,
             content_type=rendered.format.content_type,
-            cache_control=_CACHE_CONTROL[kind.visibility],
+            cache_control=CACHE_CONTROL[kind.visibility],
             metadata=facts.to_metadata(),
         )
         try:

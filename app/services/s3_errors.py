@@ -77,8 +77,6 @@ ERRORS_BY_CODE: dict[str, type[ImageServiceError]] = {
     "503": S3Unavailable,
     "504": S3Unavailable,
     "NoSuchKey": ImageNotFound,
-    "NotFound": ImageNotFound,
-    "404": ImageNotFound,
     "InvalidRange": RangeNotSatisfiable,
     "416": RangeNotSatisfiable,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -29,19 +28,19 @@ class S3UrlSigner:
 
     def __init__(self, connect: Callable[[], S3Connection]) -> None:
         self._connect = connect
+        self._made: tuple[S3Connection, S3Client] | None = None
 
-    @cached_property
-    def _connection(self) -> S3Connection:
-        return self._connect()
-
-    @cached_property
-    def _client(self) -> S3Client:
-        connection = self._connection
-        return make_client(connection, endpoint_url=connection.public_endpoint_url)
+    def _client_for(self, connection: S3Connection) -> S3Client:
+        # By value: the embedded store may come back at another address. A race makes one client too many, no more.
+        made = self._made
+        if made is None or made[0] != connection:
+            made = self._made = connection, make_client(connection, endpoint_url=connection.public_endpoint_url)
+        return made[1]
 
     def public_url(self, key: str) -> str:
         """The CDN's URL of the key, or the store's own."""
-        return f"{self._connection.cdn_base_url or self._connection.base_url}/{encode_key(key)}"
+        connection = self._connect()
+        return f"{connection.cdn_base_url or connection.base_url}/{encode_key(key)}"
 
     def presigned_url(self, key: str, *, expires_in: int) -> str:
         """A URL that grants one GET of this key for `expires_in` seconds.
@@ -50,6 +49,7 @@ class S3UrlSigner:
             S3InvalidCredentials: no credentials to sign with.
         """
         with translating("Presign", failure=S3DownloadFailed):
-            return self._client.generate_presigned_url(
-                "get_object", Params={"Bucket": self._connection.bucket, "Key": key}, ExpiresIn=expires_in
+            connection = self._connect()
+            return self._client_for(connection).generate_presigned_url(
+                "get_object", Params={"Bucket": connection.bucket, "Key": key}, ExpiresIn=expires_in
             )

@@ -65,7 +65,7 @@ class S3Session:
             "Metadata": {**new.metadata, _WRITE_ID: write_id},
             "IfNoneMatch": "*",
         }
-        arguments |= _content_digest(self.connection, new.body)
+        arguments |= content_digest(self.connection, new.body)
         try:
             with translating("PutObject", failure=S3UploadFailed):
                 return str(_field_of(self._client.put_object(**arguments), "ETag"))
@@ -137,7 +137,7 @@ class S3Session:
         try:
             self._client.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")["Body"].close()
         except ClientError as error:
-            if _status_of(error) == 404 and error.response.get("Error", {}).get("Code") != "NoSuchBucket":
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
                 return False
             # An empty object has no first byte.
             if _status_of(error) != 416:
@@ -156,7 +156,7 @@ def _stop_after_deadline(**_: Any) -> None:
         raise DeadlinePassed
 
 
-def _content_digest(connection: S3Connection, body: bytes) -> dict[str, str]:
+def content_digest(connection: S3Connection, body: bytes) -> dict[str, str]:
     """What the store checks the content against, on top of the signed payload hash, which not every store verifies."""
     if connection.sends_checksums:
         return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(body).digest()).decode()}

@@ -27,7 +27,7 @@ def read_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Stores, engines and limits of one image service; sizes in bytes and pixels."""
+    """Stores, engines and limits of one image service; sizes in bytes and pixels, times in seconds."""
 
     store: ObjectStore
     urls: UrlSigner
@@ -37,5 +37,7 @@ class Wiring:
     pixel_limits: PixelLimits
     render_options: RenderOptions
     slots: Slots
+    source_timeout_seconds: float = 120.0
+    store_timeout_seconds: float = 10.0
     new_token: Callable[[], str] = draw_token
     now: Callable[[], datetime] = read_clock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import traceback
 from pathlib import Path
 
@@ -286,3 +287,22 @@ def test_origins_are_a_comma_separated_list(monkeypatch: pytest.MonkeyPatch) -> 
     """Several web sites are written as one would write them, with or without spaces."""
     settings = load(monkeypatch, S3_CORS_ORIGINS="https://a.example.com, https://b.example.com,")
     assert settings.s3_cors_origins == ("https://a.example.com", "https://b.example.com")
+
+
+def test_a_log_level_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`LOG_LEVEL=info` means INFO; what is no level is still refused."""
+    assert load(monkeypatch, LOG_LEVEL="info").log_level == "INFO"
+    assert set(faults(monkeypatch, LOG_LEVEL="loud")) == {"LOG_LEVEL"}
+
+
+def test_an_env_file_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `.env` saved as UTF-16 is named as the fault."""
+    Path(".env").write_text("LOG_LEVEL=INFO", encoding="utf-16")
+    assert faults(monkeypatch) == {".env": "is not UTF-8 text"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_an_env_file_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `.env` of somebody else is named as the fault, and why."""
+    Path(".env").touch(mode=0o000)
+    assert faults(monkeypatch) == {".env": "cannot be read: Permission denied"}

@@ -19,7 +19,7 @@ all_facts = st.builds(
     Facts,
     image_type=st.none() | st.from_regex(r"[a-z][a-z0-9_-]{0,31}", fullmatch=True),
     owner=texts,
-    file_name=texts,
+    file_name=texts.map(clean_file_name),
     uploaded_at=st.none() | st.datetimes(datetime(1000, 1, 1), timezones=st.just(UTC)),
     width=counts,
     height=counts,

@@ -27,6 +27,7 @@ from app.core.exceptions import (
     S3ConnectionFailed,
     S3DeleteFailed,
     S3DownloadFailed,
+    S3Error,
     S3InvalidCredentials,
     S3ListFailed,
     S3UploadFailed,
@@ -102,8 +103,6 @@ RECORDED = {
     "503": 503,
     "504": 504,
     "NoSuchKey": 404,
-    "NotFound": 404,
-    "404": 404,
     "InvalidRange": 416,
     "416": 416,
     "PreconditionFailed": 412,
@@ -334,6 +333,18 @@ async def test_missing_object(s3_store: S3Service) -> None:
             await s3_store.get("users/1/a.jpg", byte_range)
         assert caught.value.cause["s3_code"] == "NoSuchKey"
     await s3_store.delete("users/1/a.jpg")
+
+
+async def test_a_404_of_something_else_is_no_missing_image(recorder: FaultProxy) -> None:
+    """A proxy that has lost its store answers 404 too: nobody is told that their images are gone."""
+    page = Answer(404, b"<html>nothing here</html>", {"Content-Type": "text/html"})
+    store = S3Service(lambda: at(recorder.endpoint_url))
+    recorder.spoil("HEAD", page)
+    recorder.spoil("GET", page, page, page)
+    for ask in (store.head("users/1/a.jpg"), store.get("users/1/a.jpg"), store.list("users/1/")):
+        with pytest.raises(S3Error):
+            await ask
+    store.close()
 
 
 async def test_refused_head_that_a_get_explains(recorder: FaultProxy) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 
 # mallopt(3): parameters of glibc's malloc.h.
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
@@ -14,8 +15,10 @@ def keep_memory_flat() -> bool:
     """Limits glibc to two arenas and returns large blocks to the system at once; whether that was possible.
 
     Each decoding thread otherwise keeps an arena as large as the largest picture it ever saw. Where the allocator is
-    another one (musl, macOS) nothing happens.
+    another one (musl, macOS, Windows) nothing happens.
     """
+    if sys.platform != "linux":
+        return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False

@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.core.config import Settings
-from app.core.exceptions import ConfigurationError, ImageServiceError
+from app.core.exceptions import ConfigurationError, EmbeddedS3Unavailable, ImageServiceError
 from app.entrypoints.cli.exit_codes import Failure, answer_of
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer with one JSON document on stdout.")]
@@ -118,7 +118,7 @@ class HumanOutput:
 
 
 def describe_failure(failure: Failure) -> dict[str, Any]:
-    """A failure as JSON: `code`, `title`, `detail`, `retryable`; faults by variable; the cause with `DEBUG=True`."""
+    """A failure as JSON: `code`, `title`, `detail`, `retryable`; faults by variable; the cause."""
     described: dict[str, Any] = {
         "code": str(failure.code),
         "title": failure.title,
@@ -154,9 +154,10 @@ def plain(text: str) -> str:
 
 
 def _cause_of(failure: Failure) -> Mapping[str, str]:
-    if not isinstance(failure, ImageServiceError) or not failure.cause or not is_debugging():
+    """With `DEBUG=True`; of the embedded store always: it is on the caller's own machine."""
+    if not isinstance(failure, ImageServiceError) or not failure.cause:
         return {}
-    return failure.cause
+    return failure.cause if isinstance(failure, EmbeddedS3Unavailable) or is_debugging() else {}
 
 
 def _draw(rows: Rows) -> Table:

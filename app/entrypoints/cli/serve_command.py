@@ -14,7 +14,7 @@ import typer
 
 from app.bootstrap import Services, default_services
 from app.core.config import AuthMode, Settings
-from app.core.exceptions import ConfigurationError, EmbeddedS3Unavailable, ImageServiceError
+from app.core.exceptions import ConfigurationError, ImageServiceError
 from app.entrypoints.cli.allocator import keep_memory_flat
 from app.entrypoints.cli.exit_codes import AddressUnavailable, answer_of
 from app.entrypoints.cli.output import JsonOption, Output, open_output
@@ -117,17 +117,16 @@ def _uvicorn_config(app: FastAPI, notify: Callable[[], Awaitable[None]]) -> uvic
 
 def _revive_store(services: Services, output: Output) -> Callable[[], Awaitable[None]]:
     """What the server does every two seconds: it starts the embedded store again if that has died."""
-    embedded = services.embedded
 
     async def revive() -> None:
-        if embedded is None or embedded.running_pid is not None:
-            return
         try:
-            await asyncio.to_thread(embedded.start)
-        except EmbeddedS3Unavailable as error:
-            output.note(f"Warning: {error.detail}")
+            revived = await asyncio.to_thread(services.revive_embedded)
+        except ImageServiceError as error:
+            specifics = "".join(f"\n  {name}: {value}" for name, value in error.cause.items())
+            output.note(f"Warning: {error.detail}{specifics}")
         else:
-            output.note("The embedded store had ended; it runs again.")
+            if revived:
+                output.note("The embedded store had ended; it runs again.")
 
     return revive
 
@@ -158,7 +157,7 @@ def _describe_store(services: Services) -> dict[str, Any]:
     connection = services.connect()
     return {
         "kind": "embedded" if services.embedded else "s3",
-        "folder": str((services.settings.heaven_home / "s3").absolute()) if services.embedded else None,
+        "folder": str(services.settings.embedded_store_folder.absolute()) if services.embedded else None,
         "endpoint_url": connection.endpoint_url or connection.aws_endpoint_url,
         "bucket": connection.bucket,
     }

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.bootstrap import Services, default_services
 from app.core.exceptions import ImageServiceError
 from app.core.logging import configure_logging, get_logger
-from app.entrypoints.http.error_handlers import answer_error
+from app.entrypoints.http.error_handlers import add_error_handler
 from app.entrypoints.http.health_routes import HealthRoutes
 from app.entrypoints.http.problem_route import list_methods, problem_route_class
 from app.entrypoints.http.request_log import RequestLog
@@ -44,8 +42,9 @@ def create_app(services: Services | None = None) -> FastAPI:
         version="1",
         docs_url=DOCS_URL,
         lifespan=_lifespan_of(used, closes_services=services is None),
-        exception_handlers=_handlers(debug=debug),
     )
+    for kind in (ImageServiceError, HTTPException, RequestValidationError):
+        add_error_handler(app, kind, debug=debug)
     app.add_middleware(RequestLog, debug=debug)
     app.include_router(create_image_router(used.image_service, settings=used.settings), prefix=API_PREFIX)
     app.include_router(_own_routes(used))
@@ -63,15 +62,6 @@ def _own_routes(services: Services) -> APIRouter:
 
 async def _show_documentation() -> Response:
     return RedirectResponse(DOCS_URL)
-
-
-def _handlers(*, debug: bool) -> dict[Any, Callable[[Request, Any], Any]]:
-    """For what is answered outside our routes: unknown addresses, the documentation's pages."""
-
-    async def answer(request: Request, error: Exception) -> Response:
-        return answer_error(request, error, debug=debug)
-
-    return dict.fromkeys([ImageServiceError, HTTPException, RequestValidationError], answer)
 
 
 def _lifespan_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,9 +11,10 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
 from app.core.config import AuthMode, Settings
-from app.core.exceptions import AccessForbidden, AuthenticationRequired, InvalidUserId
+from app.core.exceptions import AuthenticationRequired, InvalidUserId
 from app.entrypoints.http.caller import ANONYMOUS, Caller
 from app.entrypoints.http.signing_keys import KeySet, KeySource, SharedSecret
+from app.entrypoints.http.this_machine import trust_this_machine
 from app.images.keys import parse_user_id
 
 Authenticate = Callable[..., Caller | Awaitable[Caller]]
@@ -46,30 +46,6 @@ def current_caller(request: Request) -> Caller:
     """The caller that the router's authentication found."""
     caller: Caller = request.scope[_CALLER_KEY]
     return caller
-
-
-async def trust_this_machine(request: Request) -> Caller:
-    """Everyone is an admin; from another machine there is no everyone.
-
-    Raises:
-        AccessForbidden: the client is not on this machine.
-    """
-    if request.client and not _is_this_machine(request.client.host):
-        raise AccessForbidden(
-            "Without authentication this service answers its own machine only: "
-            "set AUTH_MODE=jwt with JWT_SECRET or JWT_JWKS_URL."
-        )
-    return Caller(user_id=None, is_admin=True)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        # No IP address: a UNIX socket, or a client within the process.
-        return True
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 class BearerToken(SecurityBase):

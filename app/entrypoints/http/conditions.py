@@ -44,6 +44,7 @@ def format_date(moment: datetime) -> str:
 def _parse_date(text: str | None) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+    # A year or an offset beyond all numbers overflows rather than being a wrong value.
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -93,6 +94,18 @@ def answer_error(request: Request, error: Exception, *, debug: bool) -> Response
     _log.error("unhandled_exception", request_id=request_id_of(request.scope), exc_info=error)
     internal = errors.InternalError(cause={"exception": type(error).__name__})
     return _answer(request, describe(internal, request, debug=debug))
+
+
+def add_error_handler(app: FastAPI, kind: type[Exception] = ImageServiceError, *, debug: bool = False) -> None:
+    """Answers errors of this kind that leave any route of the application; by default those of the image service.
+
+    For an application that calls `image_service` in routes of its own: without it such an error is its 500.
+    """
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return answer_error(request, error, debug=debug)
+
+    app.add_exception_handler(kind, answer)
 
 
 def answer_service_error(

@@ -16,7 +16,7 @@ from app.entrypoints.http.authentication import current_caller
 from app.entrypoints.http.authorization import check_may_ask, check_may_read
 from app.entrypoints.http.caller import Caller
 from app.entrypoints.http.conditions import format_date, has_conditions, is_unchanged, range_holds
-from app.entrypoints.http.key_path import KEY_PATH
+from app.entrypoints.http.key_path import KEY_PATH, KeyParameter
 from app.entrypoints.http.problem_docs import problem_answers
 from app.entrypoints.http.ranges import parse_range
 from app.entrypoints.http.upload_docs import NOT_MODIFIED, OPTIONAL_TOKEN
@@ -24,16 +24,13 @@ from app.images.facts import Facts
 from app.images.formats import STORED_FORMATS
 from app.images.keys import ImageKey
 from app.services.image_service import ImageService
+from app.services.new_images import CACHE_CONTROL
 from app.services.protocols import ByteRange, StoredObject
 from app.services.stored_images import owner_of
 
 TheCaller = Annotated[Caller, Depends(current_caller)]
 
 _CONTENT_TYPES = {stored.extension: stored.content_type for stored in STORED_FORMATS}
-_CACHE_CONTROL = {
-    Visibility.PUBLIC: "public, max-age=31536000, immutable",
-    Visibility.PRIVATE: "private, no-cache",
-}
 _RESOURCE_POLICY = {Visibility.PUBLIC: "cross-origin", Visibility.PRIVATE: "same-site"}
 _PICTURE = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in _CONTENT_TYPES.values()}
 
@@ -65,7 +62,7 @@ class FileRoutes:
 
     async def get_file(
         self,
-        s3_key: str,
+        s3_key: KeyParameter,
         request: Request,
         caller: TheCaller,
         stack: Annotated[AsyncExitStack, Depends(hold_open)],
@@ -88,7 +85,7 @@ class FileRoutes:
         headers["Content-Range"] = f"bytes {byte_range.first}-{byte_range.last}/{stream.object.size}"
         return StreamingResponse(stream.chunks, status_code=206, headers=headers)
 
-    async def head_file(self, s3_key: str, request: Request, caller: TheCaller) -> Response:
+    async def head_file(self, s3_key: KeyParameter, request: Request, caller: TheCaller) -> Response:
         """The headers of the picture, without it."""
         key = self._parse(s3_key, caller)
         stored = await self._find_readable(key, caller)
@@ -118,7 +115,7 @@ class FileRoutes:
             "ETag": stored.etag,
             "Last-Modified": format_date(stored.last_modified),
             "Accept-Ranges": "bytes",
-            "Cache-Control": _CACHE_CONTROL[visibility],
+            "Cache-Control": CACHE_CONTROL[visibility],
             "Content-Disposition": format_disposition(_file_name(key, stored)),
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",

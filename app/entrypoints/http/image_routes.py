@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.datastructures import UploadFile
 
 from app.core.config import Settings
+from app.core.exceptions import ImageNotFound
 from app.entrypoints.http.authentication import current_caller
 from app.entrypoints.http.authorization import (
     check_known,
@@ -22,7 +23,7 @@ from app.entrypoints.http.caller import Caller
 from app.entrypoints.http.client_presence import finish_while_client_waits
 from app.entrypoints.http.conditions import is_unchanged
 from app.entrypoints.http.error_handlers import describe
-from app.entrypoints.http.key_path import KEY_PATH
+from app.entrypoints.http.key_path import KEY_PATH, KeyParameter
 from app.entrypoints.http.problem_docs import problem_answers
 from app.entrypoints.http.request_body import (
     BodyLimits,
@@ -32,7 +33,7 @@ from app.entrypoints.http.request_body import (
     require_text,
 )
 from app.entrypoints.http.upload_docs import ETAG_HEADER, NOT_MODIFIED, OPTIONAL_TOKEN, UPLOAD_HEADERS, upload_body
-from app.schemas.images import BatchOutcomes, ImageDescription, ImagePage, UploadedImage
+from app.schemas.images import EXAMPLE_CURSOR, BatchOutcomes, ImageDescription, ImagePage, UploadedImage
 from app.services import results
 from app.services.image_service import MAX_PAGE, ImageService
 from app.services.s3_presign import encode_key
@@ -133,18 +134,23 @@ class ImageRoutes:
     async def list_images(
         self,
         caller: TheCaller,
-        image_type: Annotated[str | None, Query(description="Only this type.")] = None,
-        user_id: Annotated[str | None, Query(description="Only this user's; admins may leave it out.")] = None,
-        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Images per page.")] = 100,
-        cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+        image_type: Annotated[str | None, Query(description="Only this type.", examples=["user"])] = None,
+        user_id: Annotated[str | None, Query(description="Only this user's.", examples=["123"])] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Images per page.", examples=[20])] = 100,
+        cursor: Annotated[str | None, Query(description="Of the page before.", examples=[EXAMPLE_CURSOR])] = None,
     ) -> results.ImagePage:
-        """One page of images, newest last. Cursors stay valid whatever is added or deleted meanwhile."""
+        """One page of images. Cursors stay valid whatever is added or deleted meanwhile.
+
+        One user's images come newest last; everyone's (no `user_id`) type by type, owner by owner, newest last in each.
+        """
         scope = choose_listing(caller, image_type or None, user_id or None, self._service.parts.types)
         return await self._service.list_images(
             image_type or None, scope.user_id, limit=limit, cursor=cursor or None, types=scope.types
         )
 
-    async def describe_image(self, s3_key: str, request: Request, response: Response, caller: TheCaller) -> Any:
+    async def describe_image(
+        self, s3_key: KeyParameter, request: Request, response: Response, caller: TheCaller
+    ) -> Any:
         """What is known of an image. Private images of others are not there."""
         stored = await self._get_readable(s3_key, caller)
         headers = _DESCRIPTION_HEADERS | {"ETag": stored["etag"]}
@@ -154,16 +160,25 @@ class ImageRoutes:
         # Whose a public image is concerns the owner: a general upload's may be an admin's own name.
         return stored if owns(caller, stored["owner"]) else {**stored, "owner": None}
 
-    async def find_image(self, s3_key: str, caller: TheCaller) -> Response:
+    async def find_image(self, s3_key: KeyParameter, caller: TheCaller) -> Response:
         """Whether an image is there: 200 or 404, without a body."""
         stored = await self._get_readable(s3_key, caller)
-        return Response(headers=_DESCRIPTION_HEADERS | {"ETag": stored["etag"]})
+        answer = Response(headers=_DESCRIPTION_HEADERS | {"ETag": stored["etag"]})
+        # It would have to be that of the GET's answer, which is not made here.
+        del answer.headers["content-length"]
+        return answer
 
-    async def delete_image(self, s3_key: str, caller: TheCaller) -> Response:
+    async def delete_image(self, s3_key: KeyParameter, caller: TheCaller) -> Response:
         """Deletes an image and its variants: 204 when it was there, 404 when there was none."""
         check_known(caller)
         key = self._service.parse_key(s3_key)
-        stored = await self._service.find_object(s3_key)
+        try:
+            stored = await self._service.find_object(s3_key)
+        except ImageNotFound:
+            # A delete that was cut short leaves variants; with the image its metadata went, so the folder says whose.
+            if owns(caller, key.user_id):
+                await self._service.delete_image(s3_key)
+            raise
         check_may_delete(caller, self._service.visibility_of(key), owner_of(key, stored))
         await self._service.delete_image(s3_key)
         return Response(status_code=204)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Path
 from starlette.convertors import Convertor, register_url_convertor
 
+from app.schemas.images import EXAMPLE_KEY
+
+KeyParameter = Annotated[str, Path(description="The `s3_key` of an upload.", examples=[EXAMPLE_KEY])]
 KEY_PATH = "{s3_key:image_key}"
 
 

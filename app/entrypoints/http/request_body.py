@@ -70,7 +70,8 @@ def check_body_size(size: int, limits: BodyLimits) -> None:
         ImageTooLarge: it is not.
     """
     if size > limits.max_bytes:
-        raise ImageTooLarge(f"A file may have {limits.max_file_bytes} bytes, a request {limits.max_files} of them.")
+        files = "" if limits.max_files == 1 else f", {limits.max_files} files in one request"
+        raise ImageTooLarge(f"A file may have at most {limits.max_file_bytes} bytes{files}.")
 
 
 @asynccontextmanager

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import APIRouter, Depends, Request
 
 from app.bootstrap import default_services
 from app.core.config import Settings
 from app.entrypoints.http.authentication import Authenticate, make_authenticate, remember_caller
 from app.entrypoints.http.caller import Caller
+from app.entrypoints.http.error_handlers import add_error_handler
 from app.entrypoints.http.file_routes import FileRoutes
 from app.entrypoints.http.image_routes import ImageRoutes
 from app.entrypoints.http.problem_route import list_methods, problem_route_class
 from app.entrypoints.http.url_routes import UrlRoutes
 from app.services.image_service import ImageService
 
-__all__ = ["Caller", "create_image_router"]
+__all__ = ["Caller", "add_error_handler", "create_image_router"]
 
 
 def create_image_router(
@@ -26,12 +31,14 @@ def create_image_router(
     """`/images`, `/files` and `/urls`, to be included under any prefix: `app.include_router(router, prefix="/api/v1")`.
 
     The router needs nothing of the application: its errors are problem+json, its bodies limited, whatever handlers
-    and middleware there are. `service` and `settings` default to those of the environment. `authenticate` is a FastAPI
-    dependency that returns the `Caller`, in place of what `AUTH_MODE` says; it refuses by raising.
+    and middleware there are. `service` and `settings` default to those of the environment; without `service` the store
+    is connected (the embedded one started) and closed with the application. `authenticate` is a FastAPI dependency
+    that returns the `Caller`, in place of what `AUTH_MODE` says; it refuses by raising.
 
     Raises:
         ConfigurationError: the settings are wrong.
     """
+    lifespan = _default_lifespan if service is None else None
     settings = settings or default_services().settings
     service = service or default_services().image_service
     authenticate = authenticate or make_authenticate(settings)
@@ -40,10 +47,24 @@ def create_image_router(
         remember_caller(request, caller)
 
     router = APIRouter(
-        route_class=problem_route_class(debug=settings.debug), tags=["images"], dependencies=[Depends(know_caller)]
+        route_class=problem_route_class(debug=settings.debug),
+        tags=["images"],
+        dependencies=[Depends(know_caller)],
+        lifespan=lifespan,
     )
     ImageRoutes(service, settings).add_to(router)
     FileRoutes(service).add_to(router)
     UrlRoutes(service).add_to(router)
     list_methods(router.routes)
     return router
+
+
+@asynccontextmanager
+async def _default_lifespan(_app: object) -> AsyncIterator[None]:
+    services = default_services()
+    # Making the connection may start the embedded store: not on the event loop.
+    await asyncio.to_thread(services.connect)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(services.close)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import jwt
@@ -20,6 +21,8 @@ WAIT_TIMEOUT_SECONDS = 5.0
 BACK_OFF_SECONDS = 2.0
 
 _KEY_SET_ALGORITHMS = frozenset({"RS256", "ES256", "EdDSA"})
+# The transport's, and what the parser trips over in a key set that is none.
+_FETCH_ERRORS = (OSError, http.client.HTTPException, AttributeError, TypeError, ValueError, LookupError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,20 @@ class KeySet:
     """Implements `KeySource`: the issuer's public keys by URL, kept for five minutes; one fetch at a time."""
 
     def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(url, lifespan=KEYS_LIFE_SECONDS, timeout=FETCH_TIMEOUT_SECONDS)
+        self._url = url
         self._closed_until = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process_id = os.getpid()
+        self._client = jwt.PyJWKClient(self._url, lifespan=KEYS_LIFE_SECONDS, timeout=FETCH_TIMEOUT_SECONDS)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="jwks")
 
     async def find_key(self, token: str) -> VerificationKey:
         """See `KeySource.find_key`."""
+        if os.getpid() != self._process_id:
+            # A fork copies neither the thread nor who would release the client's lock.
+            self._begin()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(WAIT_TIMEOUT_SECONDS):
@@ -70,20 +82,18 @@ class KeySet:
         except TimeoutError as error:
             raise AuthKeysUnavailable(cause={"exception": "total time-out"}) from error
 
-    @cached_property
-    def _executor(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1, thread_name_prefix="jwks")
-
     def _find_key(self, token: str) -> VerificationKey:
+        # Of the token nothing else is read here: what fails below is the issuer's.
+        key_id: str = jwt.get_unverified_header(token).get("kid", "")
         if time.monotonic() < self._closed_until:
             raise AuthKeysUnavailable(cause={"exception": "the last fetch failed a moment ago"})
         try:
             self._client.get_signing_keys()
-        except (jwt.PyJWTError, OSError, ValueError) as error:
+        except (jwt.PyJWTError, *_FETCH_ERRORS) as error:
             raise self._unavailable(error) from error
         try:
-            key = self._client.get_signing_key_from_jwt(token)
-        except (jwt.PyJWKClientConnectionError, OSError) as error:
+            key = self._client.get_signing_key(key_id)
+        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, *_FETCH_ERRORS) as error:
             raise self._unavailable(error) from error
         except jwt.PyJWTError as error:
             raise AuthenticationRequired("The token is signed with a key that its issuer does not list.") from error

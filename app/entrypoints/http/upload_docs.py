@@ -38,4 +38,6 @@ def upload_body(types: list[str], *, file_field: str, most: int | None = None) -
             },
         },
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    name = "photo.jpg"
+    example = {file_field: name if most is None else [name], "image_type": types[0], "user_id": "123"}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema, "example": example}}}

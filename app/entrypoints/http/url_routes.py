@@ -12,7 +12,7 @@ from app.core.image_types import Visibility
 from app.entrypoints.http.authentication import current_caller
 from app.entrypoints.http.authorization import check_may_ask, check_may_read
 from app.entrypoints.http.caller import Caller
-from app.entrypoints.http.key_path import KEY_PATH
+from app.entrypoints.http.key_path import KEY_PATH, KeyParameter
 from app.entrypoints.http.problem_docs import problem_answers
 from app.entrypoints.http.upload_docs import OPTIONAL_TOKEN
 from app.images.facts import format_time
@@ -48,10 +48,10 @@ class UrlRoutes:
 
     async def get_urls(
         self,
-        s3_key: str,
+        s3_key: KeyParameter,
         response: Response,
         caller: Annotated[Caller, Depends(current_caller)],
-        expires_in: Annotated[int, Query(description="Seconds.", json_schema_extra=_EXPIRY_BOUNDS)] = (
+        expires_in: Annotated[int, Query(description="Seconds.", examples=[600], json_schema_extra=_EXPIRY_BOUNDS)] = (
             DEFAULT_EXPIRY_SECONDS
         ),
     ) -> ImageUrls:

@@ -31,7 +31,7 @@ def encode_within(
 
     `is_unchanged` says that the decoded pixels are the picture to store: same size, upright, sRGB, 8 bit, no animation.
     """
-    best = _right_encoding(image, structure, options)
+    best = _right_encoding(image, structure, file_size=file_size, options=options)
     if is_unchanged:
         body = clean_copy(structure.format, structure.decodable)
         cleaned = Encoded(structure.format, body, image.width, image.height)
@@ -61,10 +61,11 @@ def _is_lossless(structure: Structure) -> bool:
     return structure.format is ImageFormat.PNG or (structure.format is ImageFormat.WEBP and structure.is_costly)
 
 
-def _right_encoding(image: Any, structure: Structure, options: RenderOptions) -> Encoded:
+def _right_encoding(image: Any, structure: Structure, *, file_size: int, options: RenderOptions) -> Encoded:
     """The sender's format at full quality; JPEG for HEIC, which browsers do not show, and WebP for what has alpha."""
     if structure.format is ImageFormat.PNG:
-        return _png(image, compression=6)
+        quick = _png(image, compression=6)
+        return quick if _length(quick) < file_size else min(quick, _png(image, compression=9), key=_length)
     if _is_lossless(structure):
         return _webp(image, lossless=True, effort=4)
     if structure.format is ImageFormat.WEBP or image.hasalpha():
@@ -75,7 +76,6 @@ def _right_encoding(image: Any, structure: Structure, options: RenderOptions) ->
 def _smaller_encodings(image: Any, structure: Structure, options: RenderOptions) -> Iterator[Callable[[], Encoded]]:
     """Ever smaller ones, for files that were squeezed so hard before that the right encoding enlarges them."""
     if _is_lossless(structure):
-        yield lambda: _png(image, compression=9)
         yield lambda: _webp(image, lossless=True, effort=6)
     if not image.hasalpha():
         for quality in _QUALITY_STEPS:

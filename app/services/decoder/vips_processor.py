@@ -13,7 +13,7 @@ from app.images.geometry import fit_within
 from app.images.records import RenderedImage, RenderOptions, SourceFacts, Structure
 from app.services.decoder.decoding import error_of, open_image
 from app.services.decoder.encoding import encode_within
-from app.services.decoder.vips_library import load_vips
+from app.services.decoder.vips_library import check_not_forked, load_vips
 
 _ORIENTATION = "orientation"
 _PROFILE = "icc-profile-data"
@@ -30,7 +30,12 @@ class VipsProcessor:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="images")
 
     async def render(self, structure: Structure, *, file_size: int, options: RenderOptions) -> RenderedImage:
-        """See `ImageProcessor.render`."""
+        """See `ImageProcessor.render`.
+
+        Raises:
+            InternalError: this process was forked after its parent had rendered pictures.
+        """
+        check_not_forked()
         loop = asyncio.get_running_loop()
         job = partial(render_image, structure, file_size=file_size, options=options)
         return await loop.run_in_executor(self._executor, job)

@@ -107,10 +107,15 @@ class Examination:
         return None
 
     def put(self, key: str, body: bytes, **arguments: Any) -> None:
-        """Writes a canary, and remembers that it may be there."""
+        """Writes a canary, and remembers that it may be there, unless the store says that it refused."""
         self._canaries.append(key)
-        with translating("PutObject", failure=S3UploadFailed):
-            self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=CANARY_TYPE, **arguments)
+        try:
+            with translating("PutObject", failure=S3UploadFailed):
+                self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=CANARY_TYPE, **arguments)
+        except ImageServiceError as error:
+            if not error.retryable:
+                self._canaries.remove(key)
+            raise
 
     def remember(self, key: str) -> None:
         """Something else than `put` may write this key."""

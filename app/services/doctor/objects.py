@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 from typing import Any
 
@@ -21,6 +19,7 @@ from app.services.doctor.examination import CANARY_TYPE, Examination, new_canary
 from app.services.doctor.verdicts import Verdict, fail, ok, warn
 from app.services.protocols import KeyTaken
 from app.services.s3_errors import translating
+from app.services.s3_session import content_digest
 
 _METADATA = {"doctor": "canary"}
 
@@ -28,7 +27,7 @@ _METADATA = {"doctor": "canary"}
 def check_put(examination: Examination) -> Verdict:
     """An object can be written as the service writes images."""
     key, body = examination.canary_key, examination.canary_body
-    examination.put(key, body, IfNoneMatch="*", Metadata=_METADATA, **_digest(examination, body))
+    examination.put(key, body, IfNoneMatch="*", Metadata=_METADATA, **content_digest(examination.connection, body))
     return ok(f"{len(body)} bytes were written to {key}.")
 
 
@@ -89,7 +88,7 @@ def check_checksums(examination: Examination) -> Verdict:
     events = examination.client.meta.events
     events.register("before-send.s3.PutObject", _damage)
     try:
-        examination.put(key, body, **_digest(examination, body))
+        examination.put(key, body, **content_digest(examination.connection, body))
     except (S3ConnectionFailed, S3Unavailable):
         raise
     except ImageServiceError as error:
@@ -120,13 +119,6 @@ def _explain_status(status: int) -> Verdict:
         f"Deleted, and a missing object answers {status} instead of 404.",
         "Allow s3:ListBucket: without it nobody can tell a missing image from a forbidden one.",
     )
-
-
-def _digest(examination: Examination, body: bytes) -> dict[str, str]:
-    """What the service sends along with an image of these bytes."""
-    if examination.connection.sends_checksums:
-        return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(body).digest()).decode()}
-    return {"ContentMD5": base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()}
 
 
 def _damage(request: Any, **_: Any) -> None:

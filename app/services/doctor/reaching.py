@@ -40,7 +40,7 @@ def check_embedded_store(examination: Examination) -> Verdict:
     settings = examination.settings
     if not settings.uses_embedded_store:
         return skip("Not used: a bucket is configured.")
-    folder = settings.heaven_home / "s3"
+    folder = settings.embedded_store_folder
     if silent_pid := _find_silent_server(ServerFolder(folder.absolute())):
         return fail(
             f"The SeaweedFS of {folder} (process {silent_pid}) runs and does not answer.",
@@ -50,7 +50,8 @@ def check_embedded_store(examination: Examination) -> Verdict:
     try:
         endpoint = examination.connection.endpoint_url
     except EmbeddedS3Unavailable as error:
-        return fail(error.detail, "Or set S3_BUCKET_NAME and S3_ENDPOINT_URL to use another store.")
+        specifics = "".join(f" ({name}: {value})" for name, value in error.cause.items())
+        return fail(error.detail + specifics, "Or set S3_BUCKET_NAME and S3_ENDPOINT_URL to use another store.")
     except S3Error as error:
         answer = ", ".join(error.cause.values())
         return fail(f"The bucket of the embedded store cannot be prepared: {answer}.", f"Look at {folder}/weed.log.")

@@ -9,11 +9,10 @@ from botocore.exceptions import ClientError
 
 from app.core.exceptions import S3AccessDenied, S3DownloadFailed
 from app.services.bucket_plan import lifecycle_gaps
+from app.services.bucket_setup import NO_SUCH_API
 from app.services.doctor.examination import Examination
 from app.services.doctor.verdicts import Verdict, ok, skip, warn
 from app.services.s3_errors import translating
-
-_NO_SUCH_API = frozenset({"NotImplemented", "MethodNotAllowed"})
 
 
 def check_versioning(examination: Examination) -> Verdict:
@@ -71,7 +70,7 @@ def _ask(operation: str, read: Callable[[], Any], *, absent: str = "") -> Any:
                 code = error.response.get("Error", {}).get("Code", "")
                 if code and code == absent:
                     return {}
-                if code in _NO_SUCH_API:
+                if code in NO_SUCH_API:
                     return skip("This store knows no such thing.")
                 raise
     except S3AccessDenied:

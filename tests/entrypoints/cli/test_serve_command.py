@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from app.entrypoints.cli.allocator import keep_memory_flat
 from app.services.s3_connection import S3Connection
 from tests.entrypoints.cli.program import CommandLine, Serving, eventually, run_program, serving, variables_of
 from tests.pictures import decode, make_jpeg
@@ -172,3 +175,31 @@ def test_a_host_that_is_no_address(unconfigured_command_line: CommandLine) -> No
     run = unconfigured_command_line("serve", "--host", "no.such.host.invalid", "--json")
 
     assert (run.exit_code, run.document["code"]) == (69, "ADDRESS_UNAVAILABLE")
+
+
+def test_an_env_file_that_is_no_text(unconfigured_command_line: CommandLine, tmp_path: Path) -> None:
+    """A `.env` that is not UTF-8 ends the command with one JSON document that names it."""
+    (tmp_path / ".env").write_bytes(b"LOG_LEVEL=\xff")
+
+    run = unconfigured_command_line("serve", "--port", "0", "--json")
+
+    assert (run.exit_code, run.document["faults"]) == (78, {".env": "is not UTF-8 text"})
+
+
+def test_a_store_folder_that_cannot_be_used_is_named(unconfigured_command_line: CommandLine, tmp_path: Path) -> None:
+    """Whoever starts the service on their own machine is told which folder is wrong, without `DEBUG`."""
+    (tmp_path / ".heaven").write_text("in the way")
+
+    run = unconfigured_command_line("serve", "--port", "0", "--json")
+
+    assert (run.exit_code, run.document["code"]) == (69, "EMBEDDED_S3_UNAVAILABLE")
+    assert run.document["cause"]["folder"] == str(tmp_path / ".heaven" / "s3")
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_another_allocator_is_left_alone(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    """Where there is no glibc, not even its library is looked for: on Windows that would fail."""
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(ctypes, "CDLL", None)
+
+    assert keep_memory_flat() is False

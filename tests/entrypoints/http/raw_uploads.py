@@ -39,7 +39,13 @@ def form(content: bytes, *, boundary: str = "xx", field: str = "file") -> bytes:
 def head(length: int | None, *extra: str, path: str = PATH) -> bytes:
     """The head of an upload; no length means chunks."""
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: multipart/form-data; boundary=xx", framing, *extra]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: multipart/form-data; boundary=xx",
+        framing,
+        *extra,
+    ]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

@@ -212,13 +212,29 @@ def test_if_range(api: Api) -> None:
     assert statuses == [206, 206, 200, 200, 200]
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Mon, 01 Jan 2024 00:00:00 +99999999999999999999",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+    ],
+)
+def test_date_beyond_all_numbers(api: Api, date: str) -> None:
+    """A date that no calendar has is as good as none."""
+    path = f"/api/v1/files/{api.store()['s3_key']}"
+
+    assert api.client.get(path, headers={"If-Modified-Since": date}).status_code == 200
+    assert api.client.get(path, headers={"Range": "bytes=0-1", "If-Range": date}).status_code == 200
+
+
 def test_store_that_breaks_off_breaks_the_connection() -> None:
     """A download that the store cannot finish breaks the connection: no short picture looks whole."""
     service = make_image_service(BreakingStore(), CONNECTION)
     for api in run_api(service, make_settings()):
         stored = api.store()
     with run_service(create_app(ServicesOf(service, make_settings()))) as running:
-        request = f"GET /api/v1/files/{stored['s3_key']} HTTP/1.1\r\nHost: x\r\n\r\n"
+        request = f"GET /api/v1/files/{stored['s3_key']} HTTP/1.1\r\nHost: localhost\r\n\r\n"
         with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
             connection.sendall(request.encode())
             answer = b"".join(iter(lambda: connection.recv(65536), b""))

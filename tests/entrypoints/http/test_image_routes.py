@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from PIL import Image
 
+from app.services.protocols import NewObject
 from tests.entrypoints.http.conftest import PHOTO, Api, assert_problem, bearer
 from tests.pictures import make_jpeg, make_png
 
@@ -194,6 +195,26 @@ def test_delete_is_known_by_its_status(api: Api) -> None:
     assert api.client.delete(path).status_code == 204
     assert api.stored_keys() == []
     assert_problem(api.client.delete(path), 404, "IMAGE_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("headers", "remains"),
+    [(bearer("123"), False), (bearer("root", roles=["admin"]), False), (bearer("1234"), True)],
+    ids=["owner", "admin", "other"],
+)
+def test_delete_that_was_cut_short_is_finished_by_the_next(
+    jwt_api: Api, headers: dict[str, str], remains: bool
+) -> None:
+    """What a broken delete left of an image goes when its owner or an admin deletes again; the answer is 404."""
+    assert jwt_api.client.portal
+    leftover = f"{jwt_api.service.parse_key(MISSING).variants_prefix}w100.jpg"
+    variant = NewObject(leftover, PHOTO, "image/jpeg", "no-cache")
+    jwt_api.client.portal.call(jwt_api.service.parts.store.create, variant)
+
+    answer = jwt_api.client.delete(f"/api/v1/images/{MISSING}", headers=headers)
+
+    assert_problem(answer, 404, "IMAGE_NOT_FOUND")
+    assert (leftover in jwt_api.stored_keys()) == remains
 
 
 def test_urls_of_an_image(api: Api) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -24,12 +26,13 @@ from tests.entrypoints.http.tokens import EC_KEY, ED_KEY, OTHER_RSA_KEY, PUBLIC_
 
 @dataclass
 class Issuer:
-    """A token issuer on loopback; `keys` can be changed, `is_broken` makes it answer 500."""
+    """A token issuer on loopback; `keys` can be changed, `is_broken` makes it answer 500, `raw` is sent as it is."""
 
     url: str = ""
     keys: list[dict[str, Any]] = field(default_factory=list)
     fetches: int = 0
     is_broken: bool = False
+    raw: bytes | None = None
     answers: threading.Event = field(default_factory=threading.Event)
 
 
@@ -42,6 +45,9 @@ def running_issuer() -> Iterator[Issuer]:
         def do_GET(self) -> None:
             issuer.fetches += 1
             issuer.answers.wait(10)
+            if issuer.raw is not None:
+                self.wfile.write(issuer.raw)
+                return
             body = json.dumps({"keys": issuer.keys}).encode()
             self.send_response(500 if issuer.is_broken else 200)
             self.send_header("Content-Length", str(len(body)))
@@ -181,6 +187,65 @@ def test_issuer_without_usable_keys(issuer_api: Api, issuer: Issuer, keys: list[
     issuer.keys = keys
 
     assert_problem(ask(issuer_api, signed(RSA_KEY, "rsa", "RS256")), 503, "AUTH_KEYS_UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"\xff",
+        b"[]",
+        b"7",
+        b'{"keys": 7}',
+        b'{"keys": [7]}',
+        b'{"keys": [{"kty": 7, "kid": "rsa"}]}',
+        b'{"keys": [{"kty": "RSA", "kid": "rsa", "n": 7, "e": 7}]}',
+        b'{"keys": [{"kty": "RSA", "kid": "rsa", "n": "", "e": ""}]}',
+        b'{"keys": [{"kty": "EC", "kid": "rsa", "crv": [], "x": "!", "y": null}]}',
+        b"[" * 20000,
+    ],
+)
+def test_issuer_that_answers_nonsense(
+    issuer_api: Api, issuer: Issuer, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is no key set is the issuer's fault, not the token's, and is not kept."""
+    monkeypatch.setattr(signing_keys, "BACK_OFF_SECONDS", 0)
+    token = signed(RSA_KEY, "rsa", "RS256")
+    issuer.raw = b"HTTP/1.0 200 OK\r\n\r\n" + body
+
+    assert_problem(ask(issuer_api, token), 503, "AUTH_KEYS_UNAVAILABLE")
+    issuer.raw = None
+    assert ask(issuer_api, token).status_code == 200
+
+
+@pytest.mark.parametrize("raw", [b"nonsense\r\n\r\n", b"", b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+def test_issuer_that_speaks_no_http(issuer_api: Api, issuer: Issuer, raw: bytes) -> None:
+    """A server that breaks off or speaks something else is a 503 too."""
+    issuer.raw = raw
+
+    assert_problem(ask(issuer_api, signed(RSA_KEY, "rsa", "RS256")), 503, "AUTH_KEYS_UNAVAILABLE")
+
+
+def test_unknown_keys_do_not_make_us_ask_the_issuer(issuer_api: Api, issuer: Issuer) -> None:
+    """Strangers who make up names of keys do not cause a request to the issuer each."""
+    for number in range(5):
+        assert ask(issuer_api, signed(RSA_KEY, f"made up {number}", "RS256")).status_code == 401
+
+    assert issuer.fetches == 1
+
+
+def test_tokens_after_a_fork(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker forked from a process that has checked tokens checks them, too."""
+    keys = signing_keys.KeySet(issuer.url)
+    token = signed(RSA_KEY, "rsa", "RS256")
+    asyncio.run(keys.find_key(token))
+    # As in the child of a fork: another process, without the thread that asks.
+    keys._executor.shutdown()
+    parent_id = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent_id + 1)
+
+    assert asyncio.run(keys.find_key(token)).algorithm == "RS256"
+    keys._executor.shutdown()
 
 
 def test_issuer_that_is_down(memory_image_service: ImageService) -> None:
