@@ -9,24 +9,11 @@ import zlib
 import pytest
 
 from app.core.exceptions import ImageCorrupt
-from app.images.formats import ImageFormat, sniff_format
-from app.images.records import Structure
-from app.images.structure import MAX_JPEG_SCANS, MAX_PARTS, MAX_PROFILE_BYTES, jpeg_segments, read_structure
+from app.images.formats import ImageFormat
+from app.images.structure import MAX_JPEG_SCANS, MAX_PARTS, MAX_PROFILE_BYTES, jpeg_segments
 from tests.heic_pictures import make_heic
+from tests.images.containers import read, webp
 from tests.pictures import make_jpeg, make_png, make_webp, quadrants, text_bomb_png
-
-
-def read(content: bytes) -> Structure:
-    image_format = sniff_format(content)
-    assert image_format is not None
-    return read_structure(image_format, content)
-
-
-def webp(*chunks: tuple[bytes, bytes]) -> bytes:
-    body = b"WEBP" + b"".join(
-        kind + struct.pack("<I", len(payload)) + payload + bytes(len(payload) % 2) for kind, payload in chunks
-    )
-    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def test_scans_are_counted_and_too_many_refused() -> None:

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.exceptions import ImageCorrupt, ImageError, ImageTruncated
-from app.images.formats import ImageFormat, sniff_format
+from app.images.formats import ImageFormat
 from app.images.records import Structure
 from app.images.structure import read_structure
 from tests.heic_pictures import make_heic
+from tests.images.containers import read, webp
 from tests.pictures import (
     CANARY,
     PNG_SIGNATURE,
@@ -30,19 +31,6 @@ from tests.pictures import (
 
 IDAT = (b"IDAT", zlib.compress(bytes(100)))
 IEND = (b"IEND", b"")
-
-
-def read(content: bytes) -> Structure:
-    image_format = sniff_format(content)
-    assert image_format is not None
-    return read_structure(image_format, content)
-
-
-def webp(*chunks: tuple[bytes, bytes]) -> bytes:
-    body = b"WEBP" + b"".join(
-        kind + struct.pack("<I", len(payload)) + payload + bytes(len(payload) % 2) for kind, payload in chunks
-    )
-    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 WHOLE = {

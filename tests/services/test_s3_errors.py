@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +45,7 @@ from app.services.s3_presign import S3UrlSigner
 from app.services.s3_service import S3Service
 from tests.conftest import BucketFactory
 from tests.fault_proxy import Answer, FaultProxy, ResetRequest
+from tests.fetching import fetch
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -408,19 +407,10 @@ async def test_expired_url(make_bucket: BucketFactory, s3_store: S3Service) -> N
     deadline = asyncio.get_running_loop().time() + 6
     while status == 200 and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.2)
-        status, body = await asyncio.to_thread(_fetch, url)
+        status, body = await asyncio.to_thread(fetch, url)
     assert status == 403
     assert b"expired" in body
     store.close()
-
-
-def _fetch(url: str) -> tuple[int, bytes]:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
 
 
 async def test_no_answer_names_the_operation(recorder: FaultProxy) -> None:

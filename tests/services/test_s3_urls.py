@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -21,6 +19,7 @@ from app.services.s3_connection import S3Connection
 from app.services.s3_presign import S3UrlSigner, encode_key
 from app.services.s3_service import S3Service
 from tests.conftest import BucketFactory, make_image_service
+from tests.fetching import fetch
 
 KEY = "users/123/20241201_143022_a1b2c3d4.jpg"
 ODD_KEY = "users/a b+c%é&d=e#f?g/20241201_143022_a1b2c3d4.jpg"
@@ -201,19 +200,10 @@ async def test_odd_user_id_fetches(make_bucket: BucketFactory) -> None:
         key = f"users/{user_id}/20241201_143022_a1b2c3d4.jpg"
         await store.create(NewObject(key, user_id.encode(), "image/jpeg", "no-cache"))
         url = service_at(where).get_presigned_url(key, 60)
-        assert _status_and_body(url) == (200, user_id.encode())
-        assert _status_and_body(url.replace("a1b2c3d4", "a1b2c3d5"))[0] == 403
-        assert _status_and_body(service_at(where).get_image_url(key))[0] == 403
+        assert fetch(url) == (200, user_id.encode())
+        assert fetch(url.replace("a1b2c3d4", "a1b2c3d5"))[0] == 403
+        assert fetch(service_at(where).get_image_url(key))[0] == 403
     store.close()
-
-
-def _status_and_body(url: str) -> tuple[int, bytes]:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
 
 
 def test_settings_reach_the_url() -> None:
