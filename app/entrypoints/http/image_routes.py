@@ -53,6 +53,10 @@ class ImageRoutes:
 
     def add_to(self, router: APIRouter) -> None:
         """Registers the endpoints."""
+        self._add_collection(router)
+        self._add_single_image(router)
+
+    def _add_collection(self, router: APIRouter) -> None:
         types = list(self._service.parts.types)
         router.add_api_route(
             "/images",
@@ -79,6 +83,8 @@ class ImageRoutes:
             response_model=ImagePage,
             responses=problem_answers(400, 401, 403, 422),
         )
+
+    def _add_single_image(self, router: APIRouter) -> None:
         router.add_api_route(
             f"/images/{KEY_PATH}",
             self.describe_image,
