@@ -17,6 +17,7 @@ from app.services.bounded_calls import BoundedCalls, current_deadline, fresh_dea
 from app.services.protocols import MAX_LIST_KEYS, ByteRange, KeyTaken, ListedObject, NewObject, StoredObject
 from app.services.s3_connection import S3Connection, make_client
 from app.services.s3_errors import DeadlinePassed, NotS3, translating
+from app.services.s3_quick_put import QuickPut
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,6 +38,7 @@ class S3Session:
         self._bucket = self.connection.bucket
         self._lock = threading.Lock()
         self._made_client: S3Client | None = None
+        self._made_quick_put: QuickPut | None = None
 
     def close(self) -> None:
         """Frees threads and connections, after the calls under way."""
@@ -52,23 +54,21 @@ class S3Session:
             if self._made_client is None:
                 self._made_client = make_client(self.connection)
                 self._made_client.meta.events.register("before-send.s3", _stop_after_deadline)
+                self._made_quick_put = QuickPut(self._made_client, sends_checksums=self.connection.sends_checksums)
             return self._made_client
+
+    @property
+    def _quick_put(self) -> QuickPut:
+        assert self._made_quick_put is not None  # noqa: S101 - made with the client
+        return self._made_quick_put
 
     def create(self, new: NewObject, write_id: str) -> str:
         """One conditional write; an answer that was lost is looked for in the bucket. The object's ETag."""
-        arguments: dict[str, Any] = {
-            "Bucket": self._bucket,
-            "Key": new.key,
-            "Body": new.body,
-            "ContentType": new.content_type,
-            "CacheControl": new.cache_control,
-            "Metadata": {**new.metadata, _WRITE_ID: write_id},
-            "IfNoneMatch": "*",
-        }
-        arguments |= content_digest(self.connection, new.body)
+        metadata = {**new.metadata, _WRITE_ID: write_id}
         try:
             with translating("PutObject", failure=S3UploadFailed):
-                return str(_field_of(self._client.put_object(**arguments), "ETag"))
+                client, quick_put = self._client, self._quick_put
+                return quick_put.create(new, metadata) or self._put(client, quick_put, new, metadata)
         except (KeyTaken, S3ConnectionFailed, S3Unavailable):
             # Also when the caller's time is over: a write that did arrive is then found here and undone.
             with fresh_deadline(self.connection.total_timeout_seconds):
@@ -76,6 +76,20 @@ class S3Session:
             if own is None:
                 raise
             return own.etag
+
+    def _put(self, client: S3Client, quick_put: QuickPut, new: NewObject, metadata: dict[str, str]) -> str:
+        with quick_put.learning(new.key):
+            answer = client.put_object(
+                Bucket=self._bucket,
+                Key=new.key,
+                Body=new.body,
+                ContentType=new.content_type,
+                CacheControl=new.cache_control,
+                Metadata=metadata,
+                IfNoneMatch="*",
+                **content_digest(self.connection, new.body),  # type: ignore[arg-type]
+            )
+            return str(_field_of(answer, "ETag"))
 
     def delete(self, key: str) -> None:
         self._client.delete_object(Bucket=self._bucket, Key=key)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from app.services.embedded_s3 import EmbeddedConnection, EmbeddedS3
+from app.services.protocols import NewObject
 from app.services.s3_connection import S3Connection, make_client
 from app.services.s3_service import S3Service
 from tests.conftest import BucketFactory, connection_to
@@ -45,11 +46,16 @@ def direct(bucket: S3Connection) -> Iterator[S3Service]:
     store.close()
 
 
-@pytest.fixture
-def store(bucket: S3Connection, proxy: FaultProxy) -> Iterator[S3Service]:
-    """The store behind the proxy, with short time-outs."""
+@pytest.fixture(params=["first write", "later write"])
+async def store(request: pytest.FixtureRequest, bucket: S3Connection, proxy: FaultProxy) -> AsyncIterator[S3Service]:
+    """The store behind the proxy, with short time-outs. Later writes take a shorter way than a client's first one."""
     connection = impatient(bucket, proxy.endpoint_url)
     store = S3Service(lambda: connection)
+    if request.param == "later write":
+        earlier = NewObject("users/1/earlier.jpg", b"body", "image/jpeg", "no-cache")
+        await store.create(earlier)
+        await store.delete(earlier.key)
+        proxy.methods.clear()
     yield store
     store.close()
 
