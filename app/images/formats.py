@@ -1,27 +1,41 @@
-"""The formats we accept: sniffed from the first bytes, with MIME type and extension of each."""
+"""The formats we accept, one row each: how a file begins, who reads it, MIME type, extension, and which limit holds."""
 
 from __future__ import annotations
 
 import re
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, StrEnum
 
-SNIFF_BYTES = 64
-# Prologs and comments may stand before the first tag of a text.
-NAMING_BYTES = 1024
+from app.images.containers.gif import read_gif
+from app.images.containers.heif import read_avif, read_heic
+from app.images.containers.jpeg import read_jpeg
+from app.images.containers.png import read_png
+from app.images.containers.reading import Reading
+from app.images.containers.tiff_picture import read_tiff
+from app.images.containers.webp import read_webp
+from app.images.refused_formats import NAMING_BYTES as NAMING_BYTES
+from app.images.refused_formats import name_refused as name_refused
+
+# Lists of brands are the longest beginnings.
+SNIFF_BYTES = 256
 
 
 class ImageFormat(StrEnum):
-    """A format this service reads or stores; the value is its name on the wire."""
+    """A format this service reads or stores; the value is its name on the wire. `FORMATS` has a row for each."""
 
     JPEG = "jpeg"
     PNG = "png"
     WEBP = "webp"
+    AVIF = "avif"
+    GIF = "gif"
+    TIFF = "tiff"
     HEIC = "heic"
 
     @property
     def extension(self) -> str:
         """File extension without the dot, as used in keys and in `file_type`."""
-        return _EXTENSIONS[self]
+        return FORMATS[self].extension
 
     @property
     def content_type(self) -> str:
@@ -29,81 +43,60 @@ class ImageFormat(StrEnum):
         return f"image/{self.value}"
 
 
-_EXTENSIONS = {ImageFormat.JPEG: "jpg", ImageFormat.PNG: "png", ImageFormat.WEBP: "webp", ImageFormat.HEIC: "heic"}
+class PixelClass(Enum):
+    """Which limit on pixels holds: the one of the coding, as `is_costly` says of each file, or that of AVIF."""
+
+    BY_CODING = "by coding"
+    AVIF = "avif"
+
+
+@dataclass(frozen=True, slots=True)
+class FormatRow:
+    """All that is to be said of a format. `start` matches its first bytes; ISO media files go by their `brands`."""
+
+    extension: str
+    reader: Callable[[bytes], Reading]
+    start: re.Pattern[bytes] | None = None
+    brands: frozenset[bytes] = frozenset()
+    is_stored: bool = False
+    keeps_animation: bool = False
+    pixel_class: PixelClass = PixelClass.BY_CODING
+
+
+def _start(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern, re.DOTALL)
+
+
+FORMATS = {
+    ImageFormat.JPEG: FormatRow("jpg", read_jpeg, _start(rb"\xff\xd8\xff"), is_stored=True),
+    ImageFormat.PNG: FormatRow("png", read_png, _start(rb"\x89PNG\r\n\x1a\n"), is_stored=True),
+    ImageFormat.WEBP: FormatRow("webp", read_webp, _start(rb"RIFF....WEBP"), is_stored=True, keeps_animation=True),
+    ImageFormat.AVIF: FormatRow(
+        "avif", read_avif, brands=frozenset({b"avif", b"avis"}), is_stored=True, pixel_class=PixelClass.AVIF
+    ),
+    ImageFormat.GIF: FormatRow("gif", read_gif, _start(rb"GIF8[79]a"), keeps_animation=True),
+    ImageFormat.TIFF: FormatRow("tiff", read_tiff, _start(rb"II\*\0|MM\0\*")),
+    # ISO/IEC 23008-12, clause 10, and Apple's own brands for photos coded with HEVC.
+    ImageFormat.HEIC: FormatRow(
+        "heic", read_heic, brands=frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
+    ),
+}
 
 # What lies in the bucket is always one of these: every browser shows them.
-STORED_FORMATS = (ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.WEBP)
+STORED_FORMATS = tuple(each for each, row in FORMATS.items() if row.is_stored)
 
-# ISO/IEC 23008-12, clause 10, and Apple's own brands for photos coded with HEVC.
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
-_HEIF_CONTAINER_BRANDS = frozenset({b"mif1", b"msf1"})
-
-_REFUSED_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"II+\x00", "TIFF"),
-    (b"MM\x00+", "TIFF"),
-    (b"BM", "BMP"),
-    (b"%PDF", "PDF"),
-    (b"%!PS", "EPS"),
-    (b"\xc5\xd0\xd3\xc6", "EPS"),
-    (b"\x00\x00\x01\x00", "ICO"),
-    (b"\x00\x00\x02\x00", "CUR"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-    (b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"8BPS", "PSD"),
-    (b"\x1f\x8b", "gzip"),
-    (b"PK\x03\x04", "ZIP"),
-    (b"v/1\x01", "OpenEXR"),
-    (b"#?RADIANCE", "Radiance HDR"),
-)
-
-_MARKUP_PROLOG = re.compile(r"^(?:\s|<!--.*?-->|<\?xml.*?\?>)+", re.DOTALL)
+# They say that the file is HEIF; another brand says in which coding.
+_CONTAINER_BRANDS = frozenset({b"mif1", b"msf1", b"miaf"})
 
 
 def sniff_format(head: bytes) -> ImageFormat | None:
     """The accepted format that these first bytes (at least `SNIFF_BYTES` where there are as many) begin, or None."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return ImageFormat.JPEG
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return ImageFormat.PNG
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return ImageFormat.WEBP
     brands = _brands(head)
-    if (
-        brands
-        and "AVIF" not in _isobmff_name(brands)
-        and (brands[0] in _HEIC_BRANDS or (brands[0] in _HEIF_CONTAINER_BRANDS and _HEIC_BRANDS.intersection(brands)))
-    ):
-        return ImageFormat.HEIC
-    return None
-
-
-def name_refused(head: bytes) -> str:
-    """What a file that is not accepted seems to be, for the error's sentence: "GIF", "SVG", "an unknown format".
-
-    `head` is its first `NAMING_BYTES` where there are as many.
-    """
-    for magic, name in _REFUSED_MAGIC:
-        if head.startswith(magic):
-            return name
-    if brands := _brands(head):
-        return _isobmff_name(brands)
-    return _markup_name(head) or "an unknown format"
-
-
-def _markup_name(head: bytes) -> str | None:
-    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
-    text = _MARKUP_PROLOG.sub("", head.decode(encoding, "replace").removeprefix("\ufeff").lower())
-    if text.startswith(("<svg", "<?xml", "<!doctype svg")):
-        return "SVG"
-    if text.startswith(("<!doctype html", "<html")):
-        return "HTML"
-    return None
+    if brands:
+        first = [each for each, row in FORMATS.items() if brands[0] in row.brands]
+        others = [each for each, row in FORMATS.items() if row.brands.intersection(brands)]
+        return next(iter(first or (others if brands[0] in _CONTAINER_BRANDS else ())), None)
+    return next((each for each, row in FORMATS.items() if row.start and row.start.match(head)), None)
 
 
 def _brands(head: bytes) -> list[bytes]:
@@ -111,9 +104,3 @@ def _brands(head: bytes) -> list[bytes]:
         return []
     end = min(int.from_bytes(head[:4], "big"), len(head))
     return [head[8:12]] + [head[at : at + 4] for at in range(16, end - 3, 4)]
-
-
-def _isobmff_name(brands: list[bytes]) -> str:
-    if brands[0] in {b"avif", b"avis"} or (brands[0] not in _HEIC_BRANDS and b"avif" in brands):
-        return "AVIF"
-    return "a video or an unknown ISO media file"

@@ -14,7 +14,7 @@ def inspect_image(content: bytes, limits: PixelLimits) -> Structure:
 
     Raises:
         ImageFormatUnsupported: it is something else, which the sentence names.
-        ImageTruncated, ImageCorrupt, ImageTooManyPixels: as they say. Repeating does not help.
+        ImageTruncated, ImageCorrupt, ImageTooManyPixels, ImageTooManyFrames: as they say. Repeating does not help.
     """
     image_format = sniff_format(content[:SNIFF_BYTES])
     if image_format is None:

@@ -53,9 +53,14 @@ class ImageKey:
         return f"{self.created_at:%Y%m%d_%H%M%S}_{self.token}.{self.extension}"
 
     @property
+    def stem(self) -> str:
+        """The key without its extension."""
+        return str(self).removesuffix(f".{self.extension}")
+
+    @property
     def variants_prefix(self) -> str:
         """Where everything derived from this image lies; ends with `/`."""
-        return f"{VARIANTS_PREFIX}{str(self).removesuffix('.' + self.extension)}/"
+        return f"{VARIANTS_PREFIX}{self.stem}/"
 
 
 def folder_of(prefix: str, user_id: str | None) -> str:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageSequence
 
-from app.images.cleanup import clean_copy, has_clean_copy
-from app.images.formats import ImageFormat, sniff_format
-from app.images.records import Structure
-from app.images.structure import read_structure
+from app.images.cleanup import clean_copy, has_clean_copy, is_clean
+from app.images.formats import STORED_FORMATS, ImageFormat
 from tests.icc_profiles import display_p3
+from tests.images.builders import box, full_box, pillow_file, webp, webp_canvas, webp_frame
+from tests.images.containers import read
+from tests.images.heif_builders import Item, av1_item, heif, obu
 from tests.pictures import (
     CANARY,
     add_jpeg_segments,
+    exif,
     make_jpeg,
     make_png,
     make_webp,
     photo,
     pixels_of,
+    png_header,
+    png_of,
 )
 
 SECRET = CANARY.encode()
@@ -38,13 +47,11 @@ FILES = {
     "webp": make_webp(60, 40, xmp=SECRET, chunks=[(b"prVt", SECRET)], **LOADED),
     "alpha webp": make_webp(60, 40, mode="RGBA", text=CANARY),
     "lossless webp": make_webp(60, 40, lossless=True, text=CANARY),
+    "avif": pillow_file("AVIF", size=(60, 40), exif=b"Exif\0\0" + exif(text=CANARY), xmp=SECRET),
+    "alpha avif": pillow_file("AVIF", size=(60, 40), mode="RGBA", exif=b"Exif\0\0" + exif(text=CANARY), xmp=SECRET),
+    "grey avif": pillow_file("AVIF", size=(60, 40), mode="L", xmp=SECRET, quality=90),
+    "lossless avif": pillow_file("AVIF", size=(60, 40), xmp=SECRET, quality=100, subsampling="4:4:4"),
 }
-
-
-def read(content: bytes) -> Structure:
-    image_format = sniff_format(content)
-    assert image_format is not None
-    return read_structure(image_format, content)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -100,21 +107,16 @@ def test_a_transparent_colour_of_a_palette_stays() -> None:
     assert (pixels_of(copy, mode="RGBA")[..., 3] == 0).any()
 
 
-def one_frame_webp() -> bytes:
-    """A WebP animation of a single frame: its pixels lie inside the animation's chunk."""
-    still = make_webp(24, 16)[12:]
-    frame = bytes(6) + struct.pack("<I", 23)[:3] + struct.pack("<I", 15)[:3] + bytes(4) + still
-    canvas = b"\x02\0\0\0" + struct.pack("<I", 23)[:3] + struct.pack("<I", 15)[:3]
-    body = b"WEBP"
-    for kind, payload in ((b"VP8X", canvas), (b"ANIM", bytes(6)), (b"ANMF", frame)):
-        body += kind + struct.pack("<I", len(payload)) + payload + bytes(len(payload) % 2)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
 @pytest.mark.parametrize(
     "content",
-    [make_webp(24, 16, frames=2), make_png(24, 16, frames=2), one_frame_webp()],
-    ids=["webp", "png", "one frame"],
+    [
+        make_webp(24, 16, frames=2),
+        make_png(24, 16, frames=2),
+        webp(webp_canvas(24, 16, flags=2), webp_frame((24, 16), (b"VP8 ", make_webp(24, 16)[20:]))),
+        pillow_file("GIF", mode="P"),
+        pillow_file("AVIF", frames=3),
+    ],
+    ids=["webp", "png", "one frame", "gif", "avif"],
 )
 def test_an_animation_has_no_clean_copy(content: bytes) -> None:
     """Of an animation, even of a single frame, the clean-up would leave no pixels."""
@@ -125,3 +127,104 @@ def test_an_animation_has_no_clean_copy(content: bytes) -> None:
 def test_a_still_picture_has_a_clean_copy(name: str) -> None:
     """Every still picture in a stored format can be kept as it was coded."""
     assert has_clean_copy(read(FILES[name]))
+
+
+SRGB = box(b"colr", b"nclx" + struct.pack(">HHHB", 1, 13, 6, 0x80))
+NOT_PLAIN = {
+    "turned": box(b"irot", b"\1"),
+    "mirrored": box(b"imir", b"\0"),
+    "cropped": box(b"clap", bytes(32)),
+    "layered": box(b"lsel", b"\0\1"),
+    "profiled": box(b"colr", b"prof" + bytes(300)),
+    "wide": box(b"colr", b"nclx" + struct.pack(">HHHB", 9, 16, 9, 0x80)),
+}
+
+
+@pytest.mark.parametrize("name", NOT_PLAIN)
+def test_an_avif_that_does_not_look_as_it_is_coded_has_no_clean_copy(name: str) -> None:
+    """What its container turns, crops or colours would look different without it."""
+    plain = (SRGB, box(b"irot", b"\0"), full_box(b"pixi", b"\3\x08\x08\x08"))
+    assert has_clean_copy(read(heif(av1_item(40, 30, properties=plain))))
+    assert not has_clean_copy(read(heif(av1_item(40, 30, properties=(NOT_PLAIN[name],)))))
+
+
+def test_an_avif_of_ten_bits_has_no_clean_copy() -> None:
+    """What is stored has 8 bits per sample."""
+    item = av1_item(40, 30)
+    deep = Item(item.kind, item.body, (item.properties[0], box(b"av1C", b"\x81\x00\x4c\x00")))
+    assert not has_clean_copy(read(heif(deep)))
+
+
+def test_nothing_hides_in_the_bitstream_of_an_avif() -> None:
+    """Notes and padding between the coded frames, and behind properties, go as all the rest."""
+    item = av1_item(40, 30)
+    body = obu(2, b"") + obu(5, b"\x04" + SECRET) + item.body + obu(15, SECRET) + obu(9, SECRET)
+    hiding = (
+        full_box(b"ispe", struct.pack(">II", 40, 30) + SECRET),
+        box(b"av1C", b"\x81\x00\x0c\x00" + obu(5, SECRET)),
+        full_box(b"pixi", b"\3\x08\x08\x08" + SECRET),
+        box(b"colr", b"nclx" + struct.pack(">HHHB", 1, 13, 6, 0x80) + SECRET),
+    )
+    loaded = read(heif(Item(item.kind, body, hiding)))
+    copy = clean_copy(ImageFormat.AVIF, loaded.decodable)
+    assert SECRET not in copy
+    assert copy == clean_copy(ImageFormat.AVIF, copy)
+
+
+def test_bytes_behind_the_pixels_of_a_png_are_cut_off() -> None:
+    """Decoders pass over what follows the compressed pixels in their chunk; a clean copy does not keep it."""
+    chunks = [(b"IHDR", png_header(8, 8)), (b"IDAT", zlib.compress(bytes(25 * 8))), (b"IEND", b"")]
+    hidden = [
+        chunks[0],
+        (b"IDAT", chunks[1][1][:9]),
+        (b"IDAT", chunks[1][1][9:] + SECRET),
+        (b"IDAT", SECRET),
+        chunks[2],
+    ]
+    assert clean_copy(ImageFormat.PNG, png_of(hidden)) == png_of(chunks)
+    assert clean_copy(ImageFormat.PNG, png_of(chunks)) == png_of(chunks)
+
+
+def test_an_animation_of_ours_keeps_frames_and_timing() -> None:
+    """A clean animated WebP is its own clean copy; what is planted in it goes."""
+    clean = clean_copy(ImageFormat.WEBP, make_webp(24, 16, frames=3))
+    assert [frame.tobytes() for frame in frames_of(clean)] == [
+        frame.tobytes() for frame in frames_of(make_webp(24, 16, frames=3))
+    ]
+    assert is_clean(ImageFormat.WEBP, clean)
+    still = (b"VP8 ", make_webp(24, 16)[20:])
+    loaded = webp(
+        webp_canvas(24, 16, flags=0x2E),
+        (b"ANIM", bytes(6) + SECRET),
+        webp_frame((24, 16), still, (b"prVt", SECRET)),
+        (b"XMP ", SECRET),
+    )
+    plain = webp(webp_canvas(24, 16, flags=2), (b"ANIM", bytes(6)), webp_frame((24, 16), still))
+    assert clean_copy(ImageFormat.WEBP, loaded) == plain
+    assert not is_clean(ImageFormat.WEBP, loaded)
+
+
+def frames_of(content: bytes) -> list[Image.Image]:
+    """All frames, as Pillow sees them."""
+    return [frame.convert("RGBA") for frame in ImageSequence.Iterator(Image.open(io.BytesIO(content)))]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_only_a_clean_file_is_clean(name: str) -> None:
+    """What comes back from a decoder's process is held to what makes a picture, to the last byte."""
+    structure = read(FILES[name])
+    copy = clean_copy(structure.format, structure.decodable)
+    assert is_clean(structure.format, copy)
+    assert not is_clean(structure.format, FILES[name])
+    assert not is_clean(structure.format, copy + b"\0")
+    assert not is_clean(structure.format, copy[:-1])
+    assert not any(is_clean(other, copy) for other in STORED_FORMATS if other is not structure.format)
+
+
+@given(st.sampled_from(list(ImageFormat)), st.sampled_from(list(FILES)), st.data())
+def test_no_bytes_make_the_check_fail(image_format: ImageFormat, name: str, data: st.DataObject) -> None:
+    """A process that hands back garbage is found out, not obeyed."""
+    content = bytearray(FILES[name])
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at : at + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=8))
+    assert is_clean(image_format, bytes(content)) in {True, False}

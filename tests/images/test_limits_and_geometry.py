@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.exceptions import ImageEmpty, ImageTooLarge, ImageTooManyPixels
+from app.core.exceptions import ImageEmpty, ImageTooLarge, ImageTooManyFrames, ImageTooManyPixels
 from app.images.formats import ImageFormat
 from app.images.geometry import fit_within
 from app.images.inspection import inspect_image
@@ -14,12 +14,26 @@ from app.images.limits import PixelLimits, check_file_size, check_pixels
 from app.images.records import Structure
 from tests.pictures import png_header, png_of
 
-LIMITS = PixelLimits(max_pixels=1_000_000, max_side_pixels=5_000)
+LIMITS = PixelLimits(
+    max_pixels=1_000_000,
+    max_side_pixels=5_000,
+    max_costly_pixels=500_000,
+    max_avif_pixels=400_000,
+    max_frames=10,
+    max_animation_pixels=2_000_000,
+)
 sides = st.integers(1, 65_535)
 
 
-def _structure(width: int, height: int, *, is_costly: bool = False) -> Structure:
-    return Structure(ImageFormat.PNG, width, height, 1, is_costly, b"")
+def _structure(
+    width: int,
+    height: int,
+    *,
+    is_costly: bool = False,
+    image_format: ImageFormat = ImageFormat.PNG,
+    frames: int = 1,
+) -> Structure:
+    return Structure(image_format, width, height, frames, is_costly, b"")
 
 
 def test_a_file_of_exactly_the_limit_passes() -> None:
@@ -48,6 +62,34 @@ def test_pixels_at_the_limit_pass_and_costly_ones_have_half() -> None:
         check_pixels(_structure(1000, 1001), LIMITS)
     with pytest.raises(ImageTooManyPixels, match="500000 are the most"):
         check_pixels(_structure(1000, 501, is_costly=True), LIMITS)
+
+
+def test_avif_has_a_limit_of_its_own() -> None:
+    """AVIF takes the most memory of all, so it gets the fewest pixels."""
+    check_pixels(_structure(1000, 400, image_format=ImageFormat.AVIF, is_costly=True), LIMITS)
+    with pytest.raises(ImageTooManyPixels, match="400000 are the most"):
+        check_pixels(_structure(1000, 401, image_format=ImageFormat.AVIF, is_costly=True), LIMITS)
+
+
+@pytest.mark.parametrize("image_format", [ImageFormat.GIF, ImageFormat.WEBP, ImageFormat.PNG])
+def test_frames_at_the_limit_pass_and_one_more_is_refused(image_format: ImageFormat) -> None:
+    """An animation may be long, not endless; the answer says how long."""
+    check_pixels(_structure(10, 10, image_format=image_format, frames=10), LIMITS)
+    with pytest.raises(ImageTooManyFrames, match="11 frames; 10 are the most"):
+        check_pixels(_structure(10, 10, image_format=image_format, frames=11), LIMITS)
+
+
+@pytest.mark.parametrize("image_format", [ImageFormat.GIF, ImageFormat.WEBP])
+def test_the_frames_of_an_animation_count_together(image_format: ImageFormat) -> None:
+    """Each frame is painted on the whole canvas, so a few large frames weigh as much as many small ones."""
+    check_pixels(_structure(500, 400, image_format=image_format, frames=10), LIMITS)
+    with pytest.raises(ImageTooManyPixels, match="10 frames of 500 × 401 pixels; 2000000"):
+        check_pixels(_structure(500, 401, image_format=image_format, frames=10), LIMITS)
+
+
+def test_an_animation_of_which_one_frame_is_decoded_counts_as_one_picture() -> None:
+    """An animated PNG becomes a still of its first frame, so the others cost nothing."""
+    check_pixels(_structure(1000, 1000, frames=10), LIMITS)
 
 
 def test_a_side_over_the_limit_is_refused() -> None:
