@@ -9,15 +9,15 @@ import weakref
 from functools import cache
 
 from app.core.config import Settings
-from app.images.limits import PixelLimits
-from app.images.records import RenderOptions
 from app.services.bucket_setup import prepare_embedded_bucket
-from app.services.decoder.vips_processor import VipsProcessor
+from app.services.decoder.confined_processor import ConfinedProcessor
 from app.services.embedded_s3 import EmbeddedS3
+from app.services.engine_plans import pixel_limits_of, plans_of
 from app.services.image_service import ImageService
 from app.services.s3_connection import S3Connection
 from app.services.s3_presign import S3UrlSigner
 from app.services.s3_service import S3Service
+from app.services.sandbox.measures import Confinement
 from app.services.slots import Slots
 from app.services.wiring import Wiring
 
@@ -36,6 +36,9 @@ class Services:
         self.embedded = EmbeddedS3(settings.embedded_store_folder) if settings.uses_embedded_store else None
         self.store = S3Service(self.connect)
         self.urls = S3UrlSigner(self.connect)
+        self.processor = ConfinedProcessor.from_settings(settings)
+        # One more than is rendered at once: the next file is read meanwhile.
+        self.slots = Slots(settings.processing_workers + 1, max_wait_seconds=settings.processing_max_wait_seconds)
         self.image_service = ImageService(self._wire)
         self._lock = threading.Lock()
         self._connection: S3Connection | None = None
@@ -54,6 +57,14 @@ class Services:
             if self._connection is None:
                 self._connection = self._start_embedded() if self.embedded else self._configured()
             return self._connection
+
+    def start_workers(self) -> Confinement:
+        """Starts what the first upload would start, so that a failure is seen at once; how far workers are confined.
+
+        Raises:
+            SandboxUnavailable: they do not start on this system, or not confined as `SANDBOX` asks.
+        """
+        return self.processor.start()
 
     def revive_embedded(self) -> bool:
         """Starts the embedded store again if it has ended, and finds it if it has moved; whether it had. Blocks.
@@ -76,11 +87,13 @@ class Services:
         """In a forked child, before anything else runs there: nothing is shared with the parent but the settings."""
         self._lock = threading.Lock()
         self._connection = None
+        self.slots.begin_anew()
         if self.embedded:
             self.embedded = self.embedded.for_forked_child()
 
     def close(self) -> None:
-        """Frees threads and connections and stops the embedded store, if this process was its last user."""
+        """Ends workers, frees threads and connections, stops the embedded store if this process was its last user."""
+        self.processor.close()
         self.store.close()
         with self._lock:
             self._connection = None
@@ -110,13 +123,13 @@ class Services:
         return Wiring(
             store=self.store,
             urls=self.urls,
-            processor=VipsProcessor(threads=settings.processing_threads),
+            processor=self.processor,
             types=settings.image_types,
             max_upload_bytes=settings.max_upload_bytes,
-            pixel_limits=PixelLimits(settings.max_image_pixels, settings.max_image_side_pixels),
-            render_options=RenderOptions(settings.max_stored_side_pixels, settings.jpeg_quality, settings.webp_quality),
-            # One more than is rendered at once: the next file is read meanwhile.
-            slots=Slots(settings.processing_threads + 1),
+            pixel_limits=pixel_limits_of(settings),
+            plans=plans_of(settings),
+            slots=self.slots,
+            keeps_copyright=settings.keep_copyright,
             source_timeout_seconds=settings.upload_total_timeout_seconds,
             store_timeout_seconds=settings.s3_total_timeout_seconds,
         )

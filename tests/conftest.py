@@ -15,8 +15,8 @@ import pytest
 from app.core.config import Settings
 from app.core.image_types import DEFAULT_IMAGE_TYPES, ImageType, ImageTypes, Visibility
 from app.images.limits import PixelLimits
-from app.images.records import RenderOptions
-from app.services.decoder.vips_processor import VipsProcessor
+from app.images.records import Qualities, RenderPlan
+from app.services.decoder.thread_processor import ThreadProcessor
 from app.services.embedded_s3 import EmbeddedConnection, EmbeddedS3
 from app.services.image_service import ImageService
 from app.services.memory_store import MemoryStore
@@ -171,16 +171,23 @@ def connection_to(embedded: EmbeddedConnection, bucket: str, **changes: Any) -> 
 
 
 def make_image_service(store: ObjectStore, connection: S3Connection, **changes: Any) -> ImageService:
-    """An image service on a store, with the default limits; keywords change fields of `Wiring`."""
+    """An image service on a store, with the default limits and no variants; keywords change fields of `Wiring`."""
+    types: ImageTypes = changes.get("types", IMAGE_TYPES)
     parts: dict[str, Any] = {
         "store": store,
         "urls": S3UrlSigner(lambda: connection),
-        "processor": VipsProcessor(threads=2),
-        "types": IMAGE_TYPES,
+        "processor": ThreadProcessor(threads=2),
+        "types": types,
         "max_upload_bytes": 25 * 1024 * 1024,
-        "pixel_limits": PixelLimits(100_000_000, 30_000),
-        "render_options": RenderOptions(2560, 82, 80),
-        "slots": Slots(3),
+        "pixel_limits": PixelLimits(),
+        "plans": {name: plan_without_variants(kind) for name, kind in types.items()},
+        # Tests share their machine: nobody is refused for its slowness, unless a test says so.
+        "slots": Slots(3, max_wait_seconds=100),
     }
     wiring = Wiring(**(parts | changes))
     return ImageService(lambda: wiring)
+
+
+def plan_without_variants(kind: ImageType) -> RenderPlan:
+    """The optimised original alone, in fixed qualities: most tests look at nothing else."""
+    return RenderPlan(max_side_pixels=kind.max_stored_side_pixels or 2560, qualities=Qualities(82, 80, 60))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from app.images.records import RenderedImage, RenderOptions, Structure
+from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
 
 MAX_LIST_KEYS = 1000
+
+
+def ignore_variant(_: Rendition) -> None:
+    """For callers who wait for the whole result."""
 
 
 class KeyTaken(Exception):
@@ -148,13 +152,32 @@ class UrlSigner(Protocol):
 class ImageProcessor(Protocol):
     """Decodes untrusted pictures and renders what is stored."""
 
-    async def render(self, structure: Structure, *, file_size: int, options: RenderOptions) -> RenderedImage:
-        """The stored picture: upright, sRGB, 8 bit, without metadata, no side over `options.max_side_pixels`.
+    async def render(
+        self,
+        structure: Structure,
+        *,
+        file_size: int,
+        plan: RenderPlan,
+        on_variant: Callable[[Rendition], None] = ignore_variant,
+        waited_seconds: float = 0.0,
+    ) -> RenderedImage:
+        """The stored picture and its variants: upright, sRGB, 8 bit, without metadata, never larger than what was sent.
 
-        It has at most `file_size` bytes and is never larger in pixels than what was sent. The event loop stays free.
+        The original has at most `file_size` bytes and no side over `plan.max_side_pixels`. `on_variant` is called on
+        the event loop with each variant as soon as it is finished, in any order; a render that fails may have called
+        it. The result holds them all, in the plan's order. The event loop stays free.
+
+        `waited_seconds`, the time for which the caller has kept this picture waiting, counts against what one picture
+        may take.
 
         Raises:
             ImageTruncated: the picture's data ends early.
             ImageCorrupt: it cannot be decoded. Repeating does not help.
+            ImageTooComplex: it took more time or memory than one picture may.
+            ProcessingOverloaded: too many pictures are waiting; repeat later.
         """
+        ...
+
+    def close(self) -> None:
+        """Ends worker processes and threads; what is being rendered fails. It can be used again afterwards."""
         ...

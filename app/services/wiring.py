@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.core.image_types import ImageTypes
 from app.images.keys import TOKEN_ALPHABET, TOKEN_LENGTH
 from app.images.limits import PixelLimits
-from app.images.records import RenderOptions
+from app.images.records import RenderPlan
 from app.services.protocols import ImageProcessor, ObjectStore, UrlSigner
 from app.services.slots import Slots
 
@@ -35,8 +35,9 @@ class Wiring:
     types: ImageTypes
     max_upload_bytes: int
     pixel_limits: PixelLimits
-    render_options: RenderOptions
+    plans: Mapping[str, RenderPlan]
     slots: Slots
+    keeps_copyright: bool = False
     source_timeout_seconds: float = 120.0
     store_timeout_seconds: float = 10.0
     new_token: Callable[[], str] = draw_token

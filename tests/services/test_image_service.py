@@ -8,7 +8,7 @@ import hashlib
 import io
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 from fastapi import UploadFile
@@ -34,6 +34,8 @@ from tests.services.image_services import (
     service_on,
 )
 
+PLACEHOLDERS: tuple[Literal["dhash", "dominant_color", "thumbhash"], ...] = ("dhash", "dominant_color", "thumbhash")
+
 
 async def test_result_of_an_upload() -> None:
     """An upload answers with everything that a caller keeps or shows."""
@@ -58,11 +60,21 @@ async def test_result_of_an_upload() -> None:
             "height": 1707,
             "format": "jpeg",
             "has_alpha": False,
+            "is_animated": False,
             "sha256": hashlib.sha256(stored).hexdigest(),
+            "dhash": result["metadata"]["dhash"],
+            "thumbhash": result["metadata"]["thumbhash"],
+            "blurhash": result["metadata"]["blurhash"],
+            "dominant_color": result["metadata"]["dominant_color"],
+            "focal_point": None,
+            "privacy": {"removed": [], "kept": []},
             "bytes_saved": len(sent) - len(stored),
             "source": {"width": 3000, "height": 2000, "format": "jpeg", "file_size": len(sent), "frames": 1},
         },
+        "variants": [],
     }
+    placeholders = " ".join(str(result["metadata"][name]) for name in PLACEHOLDERS)
+    assert re.fullmatch(r"[0-9a-f]{16} #[0-9a-f]{6} [A-Za-z0-9+/]{20,40}", placeholders)
     assert re.fullmatch(r'"[^"]+"', result["etag"])
     assert decode(stored).size == (2560, 1707)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from app.core.exceptions import (
     S3AccessDenied,
     S3ConnectionFailed,
 )
+from app.images.formats import ImageFormat
 from app.images.keys import parse_image_key
+from app.images.records import RenderPlan
 from app.services.image_service import ImageService
 from app.services.memory_store import MemoryStore
 from app.services.protocols import NewObject, StoredObject
+from tests.services.emitting import SPECS, EmittingProcessor, emitting_service
 from tests.services.image_services import (
     EVIL_KEYS,
     KEY,
@@ -82,6 +86,33 @@ async def test_delete_takes_the_variants_too(memory_image_service: ImageService)
     assert await memory_image_service.delete_image(KEY) is True
     assert await keys_in(memory_image_service) == sorted(neighbours)
     assert await memory_image_service.delete_image(KEY) is False
+
+
+@pytest.mark.parametrize("extension", ["png", "webp", "avif"])
+async def test_delete_of_one_of_two_images_with_the_same_name(extension: str) -> None:
+    """Two images may differ in nothing but the extension; deleting one takes its own variants, and the last one all."""
+    store = MemoryStore()
+    first = await emitting_service(store, tokens=["a1b2c3d4"]).upload_image(SENT, "user", 123)
+    other_format = next(each for each in ImageFormat if each.extension == extension)
+    others = [replace(spec, effort=spec.effort + 1) for spec in SPECS[:4]]
+    service = service_on(
+        store,
+        processor=EmittingProcessor(image_format=other_format),
+        plans={"user": RenderPlan(variants=tuple(others))},
+        new_token=lambda: "a1b2c3d4",
+    )
+    second = await service.upload_image(SENT, "user", 123)
+    assert second["s3_key"] == KEY.replace("jpg", extension)
+    leftover = parse_image_key(KEY, prefixes={"users"}).variants_prefix + "w320.webp"
+    await put(service, leftover)
+
+    assert await service.delete_image(first["s3_key"]) is True
+    kept = {second["s3_key"], *(variant["s3_key"] for variant in second["variants"])}
+    assert set(await keys_in(service)) == kept | {leftover}
+    assert await service.delete_image(first["s3_key"]) is False
+    assert set(await keys_in(service)) == kept | {leftover}
+    assert await service.delete_image(second["s3_key"]) is True
+    assert await keys_in(service) == []
 
 
 async def test_delete_finishes_what_a_crash_left(memory_image_service: ImageService) -> None:

@@ -91,15 +91,15 @@ def test_metadata_of_others_cannot_smuggle_lines() -> None:
 
 FORKED = """
 import asyncio, os, sys
-from app.services.decoder.vips_processor import VipsProcessor
+from app.services.decoder.thread_processor import ThreadProcessor
 from app.images.inspection import inspect_image
 from app.images.limits import PixelLimits
-from app.images.records import RenderOptions
+from app.images.records import RenderPlan
 content = bytes.fromhex(sys.stdin.read())
 structure = inspect_image(content, PixelLimits(10**6, 10**4))
-processor = VipsProcessor(threads=2)
+processor = ThreadProcessor(threads=2)
 def render():
-    return asyncio.run(processor.render(structure, file_size=len(content), options=RenderOptions(100, 80, 80)))
+    return asyncio.run(processor.render(structure, file_size=len(content), plan=RenderPlan(max_side_pixels=100)))
 render()
 child = os.fork()
 if not child:

@@ -94,7 +94,7 @@ async def test_every_kind_of_source(
     [
         (b"", ImageEmpty),
         (io.BytesIO(), ImageEmpty),
-        (b"GIF89a" + bytes(50), ImageFormatUnsupported),
+        (b"BM" + bytes(50), ImageFormatUnsupported),
         (b"%PDF-1.7", ImageFormatUnsupported),
         (SENT[:-200], ImageTruncated),
         ("/no/such/file.jpg", InvalidRequest),

@@ -2,70 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from app.core.exceptions import ImageCorrupt, ImageTruncated
+from app.core.exceptions import ImageCorrupt, ImageFormatUnsupported
 from app.images.formats import ImageFormat
-from app.images.geometry import fit_within
+from app.images.geometry import Size
 from app.images.records import Structure
+from app.services.decoder.colours import has_profile, without_idle_profile, without_profile
+from app.services.decoder.heif_decoding import open_avif, open_heic
+from app.services.decoder.opened_images import OpenedImage, opened_by_vips
 from app.services.decoder.vips_library import load_vips
 
 _JPEG_SHRINKS = (8, 4, 2)
-_TRUNCATION_WORDS = ("premature", "truncat", "unexpected end", "end of file", "not enough")
+_HEIF = frozenset({ImageFormat.AVIF, ImageFormat.HEIC})
+_SAMPLES = frozenset({"uchar", "ushort"})
 
 
-def open_image(structure: Structure, *, max_side_pixels: int) -> Any:
-    """A pyvips image, decoded from top to bottom as its pixels are read; JPEGs already shrunk towards the target."""
-    vips = load_vips()
-    content = structure.decodable
-    options = {"access": "sequential", "fail_on": "error"}
-    match structure.format:
-        case ImageFormat.JPEG:
-            shrink = _jpeg_shrink(structure, max_side_pixels)
-            # libjpeg only warns of missing rows and goes on in grey.
-            return vips.Image.jpegload_buffer(content, shrink=shrink, access="sequential", fail_on="warning")
-        case ImageFormat.PNG:
-            return vips.Image.pngload_buffer(content, **options)
-        case ImageFormat.WEBP:
-            return vips.Image.webpload_buffer(content, **options)
-        case ImageFormat.HEIC:
-            return _open_heic(content)
+def open_image(structure: Structure) -> OpenedImage:
+    """The first picture of the file, of the size that its container announced, without a profile that says nothing.
+
+    Raises:
+        ImageTruncated, ImageCorrupt: it cannot be decoded.
+        ImageFormatUnsupported: its samples are of a kind that is not read.
+        ImageTooComplex: it takes more memory than there is.
+    """
+    opened = _OPENERS[structure.format](structure.decodable)
+    if opened.image.format not in _SAMPLES:
+        raise ImageFormatUnsupported(f"Samples of type {opened.image.format} are not read.")
+    _check_size(opened.image, structure)
+    return replace(opened, image=without_idle_profile(opened.image))
 
 
-def error_of(message: str) -> ImageTruncated | ImageCorrupt:
-    """Our error for what a decoder said."""
-    text = message.lower()
-    return ImageTruncated() if any(word in text for word in _TRUNCATION_WORDS) else ImageCorrupt()
+def shrink_on_load(opened: OpenedImage, structure: Structure, *, needed: Size) -> OpenedImage:
+    """The same picture, decoded to fewer pixels where the format can, still covering `needed` (before orientation).
 
-
-def _jpeg_shrink(structure: Structure, max_side_pixels: int) -> int:
-    width, height = fit_within(structure.width, structure.height, max_side_pixels)
+    Only whole divisions are used: the decoder cuts off what does not fill its last column and row.
+    """
+    if structure.format is not ImageFormat.JPEG:
+        return opened
+    width, height = structure.width, structure.height
     for shrink in _JPEG_SHRINKS:
-        if structure.width // shrink >= width and structure.height // shrink >= height:
-            return shrink
-    return 1
+        is_whole = width % shrink == 0 and height % shrink == 0
+        if is_whole and width // shrink >= needed[0] and height // shrink >= needed[1]:
+            image = _load_jpeg(structure.decodable, shrink=shrink)
+            return replace(opened, image=image if has_profile(opened.image) else without_profile(image))
+    return opened
 
 
-def _open_heic(content: bytes) -> Any:
-    """The primary picture, whole in memory; libheif has applied rotation and mirroring, so no orientation is left."""
-    import pi_heif
+def _check_size(image: Any, structure: Structure) -> None:
+    """What is decoded is what the limits were checked against; HEIF may cut an edge off and turn what is left."""
+    decoded, announced = (image.width, image.height), (structure.width, structure.height)
+    if structure.format in _HEIF:
+        if max(decoded) > max(announced) or min(decoded) > min(announced):
+            raise ImageCorrupt
+    elif decoded != announced:
+        raise ImageCorrupt
 
-    try:
-        heif = pi_heif.open_heif(content, convert_hdr_to_8bit=True)
-        picture = heif[heif.primary_index]
-        pixels = bytes(picture.data)
-        bands = len(picture.mode)
-        width, height = picture.size
-    except (ValueError, RuntimeError, EOFError, SyntaxError, IndexError) as error:
-        raise error_of(str(error)) from error
-    image = (
-        load_vips()
-        .Image.new_from_memory(pixels, picture.stride // bands, height, bands, "uchar")
-        .crop(0, 0, width, height)
-        .copy(interpretation="srgb" if bands >= 3 else "b-w")
-    )
-    profile = picture.info.get("icc_profile")
-    if profile:
-        image = image.copy()
-        image.set_type(load_vips().GValue.blob_type, "icc-profile-data", profile)
-    return image
+
+def _open_jpeg(content: bytes) -> OpenedImage:
+    return opened_by_vips(_load_jpeg(content, shrink=1))
+
+
+def _load_jpeg(content: bytes, *, shrink: int) -> Any:
+    # libjpeg only warns of missing rows and goes on in grey.
+    return load_vips().Image.jpegload_buffer(content, shrink=shrink, access="sequential", fail_on="warning")
+
+
+def _by_vips(loader: str) -> Callable[[bytes], OpenedImage]:
+    def open_by_vips(content: bytes) -> OpenedImage:
+        return opened_by_vips(getattr(load_vips().Image, loader)(content, access="sequential", fail_on="error"))
+
+    return open_by_vips
+
+
+_OPENERS: dict[ImageFormat, Callable[[bytes], OpenedImage]] = {
+    ImageFormat.JPEG: _open_jpeg,
+    ImageFormat.PNG: _by_vips("pngload_buffer"),
+    ImageFormat.WEBP: _by_vips("webpload_buffer"),
+    ImageFormat.GIF: _by_vips("gifload_buffer"),
+    ImageFormat.TIFF: _by_vips("tiffload_buffer"),
+    ImageFormat.AVIF: open_avif,
+    ImageFormat.HEIC: open_heic,
+}

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app.images.cleanup import clean_copy
+from app.images.cleanup import clean_copy, has_clean_copy
 from app.images.formats import ImageFormat
-from app.images.records import RenderOptions, Structure
+from app.images.records import Structure
+from app.services.decoder.cascade import resize
+from app.services.decoder.codecs import encode
+from app.services.decoder.palettes import without_unused_colours
 
 _QUALITY_STEPS = (70, 55, 40, 25, 10)
+_EFFORT = 0
+_THOROUGH_EFFORT = 9
+QualityOf = Callable[[ImageFormat], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +31,28 @@ class Encoded:
 
 
 def encode_within(
-    image: Any, structure: Structure, *, is_unchanged: bool, file_size: int, options: RenderOptions
+    image: Any, structure: Structure, *, is_unchanged: bool, file_size: int, quality_of: QualityOf
 ) -> Encoded:
     """The picture in its right encoding, or the plain clean-up of what was sent where that is right and as good.
 
-    `is_unchanged` says that the decoded pixels are the picture to store: same size, upright, sRGB, 8 bit, no animation.
+    `is_unchanged` says that the decoded pixels are the picture to store: same size, upright, sRGB, 8 bit.
     """
-    best = _right_encoding(image, structure, file_size=file_size, options=options)
-    if is_unchanged:
+    best = _right_encoding(image, structure, file_size=file_size, quality_of=quality_of)
+    if is_unchanged and has_clean_copy(structure):
         body = clean_copy(structure.format, structure.decodable)
+        if structure.format is ImageFormat.PNG:
+            body = without_unused_colours(body, image)
         cleaned = Encoded(structure.format, body, image.width, image.height)
         if _length(cleaned) * _worthwhile_saving(structure) <= _length(best):
             best = cleaned
-    for encode in _smaller_encodings(image, structure, options):
+    for encode_smaller in _smaller_encodings(image, structure, quality_of):
         if _length(best) <= file_size:
             break
-        best = min(best, encode(), key=_length)
+        best = min(best, encode_smaller(), key=_length)
     # What no quality brings down, noise in one bit per pixel for instance, only fewer pixels do.
     while _length(best) > file_size and max(image.width, image.height) > 1:
-        image = image.thumbnail_image(max(1, image.width // 2), height=max(1, image.height // 2), size="force")
-        best = min(best, _webp(image, Q=options.webp_quality, effort=4), key=_length)
+        image = resize(image, (max(1, image.width // 2), max(1, image.height // 2))).copy_memory()
+        best = min(best, _encoded(image, ImageFormat.WEBP, quality_of(ImageFormat.WEBP)), key=_length)
     return best
 
 
@@ -58,44 +66,43 @@ def _worthwhile_saving(structure: Structure) -> float:
 
 
 def _is_lossless(structure: Structure) -> bool:
-    return structure.format is ImageFormat.PNG or (structure.format is ImageFormat.WEBP and structure.is_costly)
+    is_lossless_webp = structure.format is ImageFormat.WEBP and structure.is_costly
+    return structure.format in {ImageFormat.PNG, ImageFormat.GIF} or is_lossless_webp
 
 
-def _right_encoding(image: Any, structure: Structure, *, file_size: int, options: RenderOptions) -> Encoded:
-    """The sender's format at full quality; JPEG for HEIC, which browsers do not show, and WebP for what has alpha."""
+def _right_encoding(image: Any, structure: Structure, *, file_size: int, quality_of: QualityOf) -> Encoded:
+    """The sender's format at full quality; JPEG for HEIC and TIFF, which browsers do not show, WebP for alpha."""
+    if structure.format is ImageFormat.GIF:
+        return min((_encoded(image, each, None) for each in (ImageFormat.PNG, ImageFormat.WEBP)), key=_length)
     if structure.format is ImageFormat.PNG:
-        quick = _png(image, compression=6)
-        return quick if _length(quick) < file_size else min(quick, _png(image, compression=9), key=_length)
+        quick = _encoded(image, ImageFormat.PNG, None)
+        if _length(quick) < file_size:
+            return quick
+        return min(quick, _encoded(image, ImageFormat.PNG, None, effort=_THOROUGH_EFFORT), key=_length)
     if _is_lossless(structure):
-        return _webp(image, lossless=True, effort=4)
+        return _encoded(image, ImageFormat.WEBP, None)
+    if structure.format is ImageFormat.AVIF:
+        return _encoded(image, ImageFormat.AVIF, quality_of(ImageFormat.AVIF))
     if structure.format is ImageFormat.WEBP or image.hasalpha():
-        return _webp(image, Q=options.webp_quality, effort=4)
-    return _jpeg(image, options.jpeg_quality)
+        return _encoded(image, ImageFormat.WEBP, quality_of(ImageFormat.WEBP))
+    return _encoded(image, ImageFormat.JPEG, quality_of(ImageFormat.JPEG))
 
 
-def _smaller_encodings(image: Any, structure: Structure, options: RenderOptions) -> Iterator[Callable[[], Encoded]]:
+def _smaller_encodings(image: Any, structure: Structure, quality_of: QualityOf) -> Iterator[Callable[[], Encoded]]:
     """Ever smaller ones, for files that were squeezed so hard before that the right encoding enlarges them."""
     if _is_lossless(structure):
-        yield lambda: _webp(image, lossless=True, effort=6)
+        yield partial(_encoded, image, ImageFormat.WEBP, None, effort=_THOROUGH_EFFORT)
+    if structure.format is ImageFormat.AVIF:
+        for quality in _QUALITY_STEPS:
+            yield partial(_encoded, image, ImageFormat.AVIF, quality)
     if not image.hasalpha():
         for quality in _QUALITY_STEPS:
-            yield partial(_jpeg, image, quality)
-    for quality in (options.webp_quality, *_QUALITY_STEPS):
-        yield partial(_webp, image, Q=quality, effort=4)
+            yield partial(_encoded, image, ImageFormat.JPEG, quality)
+    yield lambda: _encoded(image, ImageFormat.WEBP, quality_of(ImageFormat.WEBP))
+    for quality in _QUALITY_STEPS:
+        yield partial(_encoded, image, ImageFormat.WEBP, quality)
 
 
-def _jpeg(image: Any, quality: int) -> Encoded:
-    return _encoded(image, ImageFormat.JPEG, image.jpegsave_buffer(Q=quality, optimize_coding=True, keep="none"))
-
-
-def _png(image: Any, *, compression: int) -> Encoded:
-    return _encoded(image, ImageFormat.PNG, image.pngsave_buffer(compression=compression, filter="all", keep="none"))
-
-
-def _webp(image: Any, **how: Any) -> Encoded:
-    return _encoded(image, ImageFormat.WEBP, image.webpsave_buffer(keep="none", **how))
-
-
-def _encoded(image: Any, image_format: ImageFormat, body: bytes) -> Encoded:
-    """What encoders add of themselves, such as a resolution, goes too."""
-    return Encoded(image_format, clean_copy(image_format, body), image.width, image.height)
+def _encoded(image: Any, image_format: ImageFormat, quality: int | None, *, effort: int = _EFFORT) -> Encoded:
+    body = encode(image, image_format, quality=quality, effort=effort)
+    return Encoded(image_format, body, image.width, image.height)

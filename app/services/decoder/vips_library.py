@@ -1,14 +1,34 @@
-"""libvips, loaded once with safe settings: known loaders only, no operation cache, one thread per picture."""
+"""The image libraries, imported without being used, and libvips configured once a process begins to use it."""
 
 from __future__ import annotations
 
 import os
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from app.core.exceptions import InternalError
 
+# Pillow, numpy and pyvips import parts of themselves at the first use, from files that a confined worker cannot read.
+_CODEC_MODULES = (
+    "numpy",
+    # For np.unique.
+    "numpy.ma",
+    "pyvips",
+    "pi_heif",
+    "PIL.AvifImagePlugin",
+    "PIL.Image",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
+)
 _loaded_in_process: int | None = None
+
+
+def import_codecs() -> None:
+    """Loads every library that rendering needs. None of them is used yet, so this process may still fork."""
+    for name in _CODEC_MODULES:
+        import_module(name)
 
 
 def check_not_forked() -> None:
@@ -25,7 +45,7 @@ def check_not_forked() -> None:
 
 @cache
 def load_vips() -> Any:
-    """The pyvips module, configured. Loading takes a moment, so it happens at the first picture, in a worker thread."""
+    """The pyvips module, configured: known loaders only, no operation cache, one thread per picture."""
     global _loaded_in_process
     _loaded_in_process = os.getpid()
     import pyvips

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from app.core.config import Settings
 from app.core.exceptions import ImageServiceError, S3ConnectionFailed
 from app.services.bounded_calls import Deadline
-from app.services.doctor import access, exposure, objects, reaching, upkeep
+from app.services.doctor import access, decoders, exposure, objects, reaching, upkeep
 from app.services.doctor.examination import Examination
 from app.services.doctor.explanations import explain
 from app.services.doctor.verdicts import CheckResult, Verdict, fail, skip
@@ -36,6 +36,7 @@ class Check:
 
 CHECKS: tuple[Check, ...] = (
     Check("configuration", reaching.check_configuration),
+    Check("decoders", decoders.check_decoders, ("configuration",), _START_LIMIT_SECONDS),
     Check("embedded store", reaching.check_embedded_store, ("configuration",), _START_LIMIT_SECONDS),
     Check("endpoint", reaching.check_endpoint, ("embedded store",)),
     Check("clock", reaching.check_clock, ("endpoint",)),

@@ -1,17 +1,23 @@
-"""Renders as an upload does: inspected first, with the default limits and options."""
+"""Renders as an upload does: inspected first, with the default limits and a plan of fixed qualities."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 from app.images.inspection import inspect_image
 from app.images.limits import PixelLimits
-from app.images.records import RenderedImage, RenderOptions
-from app.services.decoder.vips_processor import render_image
+from app.images.records import Qualities, RenderedImage, RenderPlan, Rendition
+from app.services.decoder.engine import render_picture
+from app.services.protocols import ignore_variant
 
 LIMITS = PixelLimits(max_pixels=100_000_000, max_side_pixels=30_000)
-OPTIONS = RenderOptions(max_side_pixels=2560, jpeg_quality=82, webp_quality=80)
+# Fixed qualities keep these tests quick, and apart from those of the choosers.
+PLAN = RenderPlan(max_side_pixels=2560, qualities=Qualities(jpeg=82, webp=80, avif=60))
 
 
-def render(content: bytes, *, max_side_pixels: int = OPTIONS.max_side_pixels) -> RenderedImage:
-    """The stored picture of an upload, or the error that the upload ends with."""
-    options = RenderOptions(max_side_pixels, OPTIONS.jpeg_quality, OPTIONS.webp_quality)
-    return render_image(inspect_image(content, LIMITS), file_size=len(content), options=options)
+def render(content: bytes, *, emit: Callable[[Rendition], None] = ignore_variant, **plan: Any) -> RenderedImage:
+    """The stored picture of an upload, or the error that the upload ends with; `plan` replaces fields of `PLAN`."""
+    structure = inspect_image(content, LIMITS)
+    return render_picture(structure, file_size=len(content), plan=replace(PLAN, **plan), emit=emit)

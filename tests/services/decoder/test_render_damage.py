@@ -16,9 +16,9 @@ import pytest
 
 from app.core.exceptions import ImageCorrupt, ImageError, ImageTooManyPixels, ImageTruncated
 from app.images.structure import jpeg_segments
-from app.services.decoder.vips_processor import VipsProcessor
+from app.services.decoder.thread_processor import ThreadProcessor
 from tests.pictures import decode, make_jpeg, make_png, make_webp, pixels_of, png_header, png_of, text_bomb_png
-from tests.services.decoder.rendering import LIMITS, OPTIONS, render
+from tests.services.decoder.rendering import LIMITS, PLAN, render
 
 FILES = {
     "jpeg": make_jpeg(160, 120),
@@ -193,7 +193,7 @@ async def test_many_pictures_at_once_leave_the_event_loop_free() -> None:
     """While sixteen photos are rendered the service goes on answering, and each gets its own picture."""
     from app.images.inspection import inspect_image
 
-    processor = VipsProcessor(threads=2)
+    processor = ThreadProcessor(threads=2)
     contents = [make_jpeg(1200 + 10 * at, 900, seed=at % 3) for at in range(16)]
     structures = [inspect_image(content, LIMITS) for content in contents]
     longest_pause = 0.0
@@ -207,7 +207,7 @@ async def test_many_pictures_at_once_leave_the_event_loop_free() -> None:
 
     watching = asyncio.create_task(watch())
     jobs = [
-        processor.render(structure, file_size=len(content), options=OPTIONS)
+        processor.render(structure, file_size=len(content), plan=PLAN)
         for structure, content in zip(structures, contents, strict=True)
     ]
     rendered = await asyncio.gather(*jobs)
@@ -220,11 +220,11 @@ async def test_errors_in_parallel_do_not_touch_good_pictures() -> None:
     """A damaged file among others fails alone."""
     from app.images.inspection import inspect_image
 
-    processor = VipsProcessor(threads=4)
+    processor = ThreadProcessor(threads=4)
     good, bad = make_jpeg(200, 150), _cut_pixels("jpeg", make_jpeg(200, 150), 5)
     contents = [good, bad] * 10
     jobs = [
-        processor.render(inspect_image(content, LIMITS), file_size=len(content), options=OPTIONS)
+        processor.render(inspect_image(content, LIMITS), file_size=len(content), plan=PLAN)
         for content in contents
     ]
     outcomes = await asyncio.gather(*jobs, return_exceptions=True)
