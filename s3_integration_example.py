@@ -27,13 +27,21 @@ class StepFailed(Exception):
 async def walk(photo: Path) -> None:
     """One image's whole life, step by step."""
     show("upload", photo.name)
-    uploaded = await image_service.upload_image(photo, image_type="user", user_id=123)
+    uploaded = await image_service.upload_image(photo, image_type="user", user_id=123, focal_point=(0.5, 0.3))
     s3_key, facts = uploaded["s3_key"], uploaded["metadata"]
     sent = facts["source"]
     show("", f"sent:   {sent['width']}×{sent['height']}, {megabytes(sent['file_size'] or 0)}")
     show("", f"stored: {facts['width']}×{facts['height']}, {megabytes(uploaded['file_size'])}, as {s3_key}")
 
     try:
+        show("variants", f"{len(uploaded['variants'])}, rendered from one decoding and stored before the original")
+        for variant in uploaded["variants"]:
+            size = f"{variant['width']}×{variant['height']}"
+            show("", f"{variant['name']:<6} {variant['format']:<5} {size:<10} {variant['file_size'] / 1e3:7.1f} kB")
+        show("placeholders", f"{facts['dominant_color']}, ThumbHash {facts['thumbhash']}")
+        removed = facts["privacy"]["removed"] if facts["privacy"] else []
+        show("privacy", f"removed: {', '.join(removed) or 'nothing, there was nothing'}")
+
         show("URLs", image_service.get_image_url(s3_key))
         presigned_url = image_service.get_presigned_url(s3_key, expires_in=300)
         show("", f"{presigned_url[:90]}…")
@@ -49,6 +57,7 @@ async def walk(photo: Path) -> None:
         content = await image_service.download_image(s3_key)
         show("download", f"{len(content)} bytes, the sha256 is right")
         require(len(content) == uploaded["file_size"], "the download has another length")
+        require(stored["variants"] == uploaded["variants"], "the facts list other variants")
         require(not Image.open(io.BytesIO(content)).getexif(), "the picture still has EXIF")
         show("", "no EXIF is left, and so no GPS position")
 

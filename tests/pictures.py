@@ -237,7 +237,7 @@ def text_bomb_png(*, width: int = 8, height: int = 8, chunks: int = 100, megabyt
 
 def decode(content: bytes) -> Image.Image:
     """The picture as Pillow, an independent decoder, sees it; loaded, first frame."""
-    image = Image.open(io.BytesIO(content), formats=["JPEG", "PNG", "WEBP"])
+    image = Image.open(io.BytesIO(content), formats=["JPEG", "PNG", "WEBP", "AVIF"])
     image.load()
     return image
 

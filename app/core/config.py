@@ -5,16 +5,22 @@ All faults are reported at once, each by the name of its variable. Nothing else 
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from app.core.engine_settings import EngineSettings
 from app.core.exceptions import ConfigurationError
-from app.core.image_types import DEFAULT_IMAGE_TYPES, ImageTypes, find_table_fault, parse_image_types
+from app.core.image_types import (
+    DEFAULT_IMAGE_TYPES,
+    ImageTypes,
+    check_variants_of_types,
+    find_table_fault,
+    parse_image_types,
+)
 from app.core.setting_checks import NamedFault, check_bucket_name, faults_of, parse_base_url
 
 _SECONDS_MAX = 600.0
@@ -54,7 +60,7 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Settings(BaseSettings):
+class Settings(EngineSettings):
     """The service's configuration, frozen. Build it with `Settings.load()`, which names every fault."""
 
     model_config = SettingsConfigDict(
@@ -131,19 +137,6 @@ class Settings(BaseSettings):
     upload_total_timeout_seconds: float = Field(
         120.0, gt=0, le=3600, description="Longest duration of reading one request body."
     )
-    max_image_pixels: int = Field(
-        100_000_000, ge=1, le=1_000_000_000, description="Most pixels of a picture sent; costly formats get half."
-    )
-    max_image_side_pixels: int = Field(30_000, ge=1, le=65_535, description="Longest side of a picture sent.")
-    max_stored_side_pixels: int = Field(2560, ge=16, le=16_383, description="Longest side of a picture stored.")
-    jpeg_quality: int = Field(82, ge=30, le=95, description="Quality of stored JPEGs.")
-    webp_quality: int = Field(80, ge=30, le=95, description="Quality of stored lossy WebPs.")
-    processing_threads: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
-        ge=1,
-        le=128,
-        description="Pictures processed at once. Unset: cores.",
-    )
     image_types: Annotated[ImageTypes, NoDecode] = Field(
         default_factory=lambda: dict(DEFAULT_IMAGE_TYPES),
         description=(
@@ -199,9 +192,10 @@ class Settings(BaseSettings):
 
     @field_validator("image_types")
     @classmethod
-    def _check_types(cls, value: ImageTypes) -> ImageTypes:
+    def _check_types(cls, value: ImageTypes, info: ValidationInfo) -> ImageTypes:
         if fault := find_table_fault(value):
             raise ValueError(fault)
+        check_variants_of_types(value, info.data)
         return value
 
     # The checks across settings sit on single fields, so that they run, and are reported, beside every other fault.

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from app.core.config import Settings
 
 COMMAND = "python -m app.core.config_docs --write"
-# Each topic begins at a field and goes on to the next topic's, in the order of `Settings`.
+# Each topic begins at a field and goes on to the next topic's first field.
 TOPICS = {
     "environment": "Service",
     "aws_access_key_id": "Credentials and region",
@@ -23,12 +23,29 @@ TOPICS = {
     "s3_connect_timeout_seconds": "Time and connections",
     "s3_cors_origins": "Browsers",
     "max_upload_bytes": "Uploads",
-    "jpeg_quality": "Processing",
+    "image_types": "Image types",
+    "max_image_pixels": "Limits on pictures",
+    "animation": "What is made of a picture",
+    "processing_workers": "Decoders and their confinement",
     "auth_mode": "Callers",
     "heaven_home": "Embedded store",
 }
 _UNITS = {"_seconds": "seconds", "_bytes": "bytes", "_pixels": "pixels"}
-_COMPUTED_DEFAULTS = {"processing_threads": "number of cores", "image_types": "user, property, room"}
+_COMPUTED_DEFAULTS = {
+    "processing_workers": "number of cores",
+    "image_types": "user, property, room",
+    "variant_presets": "thumb 320 × 320, card 640 × 480, cover 1600 × 900",
+}
+
+_WRITTEN_RANGES = {
+    "image_types": "JSON",
+    "variant_presets": "JSON",
+    "variant_widths": "numbers or `none`",
+    "variant_formats": "`avif`, `webp`, `jpeg`",
+    "jpeg_quality": "`auto` or 1 to 100",
+    "webp_quality": "`auto` or 1 to 100",
+    "avif_quality": "`auto` or 1 to 100",
+}
 
 
 def configuration_page() -> str:
@@ -68,7 +85,8 @@ def _by_topic() -> Iterator[tuple[str, list[tuple[str, FieldInfo]]]]:
     for name, field in Settings.model_fields.items():
         topic = TOPICS.get(name, topic)
         collected.setdefault(topic, []).append((name, field))
-    yield from collected.items()
+    for topic in TOPICS.values():
+        yield topic, collected[topic]
 
 
 def _default_text(name: str, field: FieldInfo) -> str:
@@ -81,7 +99,7 @@ def _assigned(name: str, field: FieldInfo) -> str:
     default = None if name in _COMPUTED_DEFAULTS else field.default
     if default is None:
         return ""
-    return ",".join(default) if isinstance(default, tuple) else str(default)
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def _code(name: str, field: FieldInfo) -> str:
@@ -93,8 +111,8 @@ def _range_of(name: str, field: FieldInfo) -> str:
     """What may be assigned: choices, or kind, range and unit."""
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
     kind: Any = kinds[0]
-    if name == "image_types":
-        return "JSON"
+    if name in _WRITTEN_RANGES:
+        return _WRITTEN_RANGES[name]
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return " or ".join(f"`{choice.value}`" for choice in kind)
     if kind is bool:

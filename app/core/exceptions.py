@@ -4,6 +4,8 @@ ImageServiceError
 ├── ConfigurationError            CONFIGURATION_INVALID
 ├── EmbeddedS3Unavailable         EMBEDDED_S3_UNAVAILABLE
 ├── AuthKeysUnavailable           AUTH_KEYS_UNAVAILABLE     repeat later
+├── SandboxUnavailable            SANDBOX_UNAVAILABLE
+├── ProcessingOverloaded          PROCESSING_OVERLOADED     repeat later
 ├── RequestError                  the caller can mend it
 │   ├── InvalidRequest            REQUEST_INVALID
 │   ├── InvalidImageType          IMAGE_TYPE_INVALID
@@ -21,6 +23,8 @@ ImageServiceError
 │   ├── ImageEmpty                IMAGE_EMPTY
 │   ├── ImageTooLarge             IMAGE_TOO_LARGE
 │   ├── ImageTooManyPixels        IMAGE_TOO_MANY_PIXELS
+│   ├── ImageTooManyFrames        IMAGE_TOO_MANY_FRAMES
+│   ├── ImageTooComplex           IMAGE_TOO_COMPLEX
 │   ├── ImageFormatUnsupported    IMAGE_FORMAT_UNSUPPORTED
 │   ├── ImageTruncated            IMAGE_TRUNCATED
 │   └── ImageCorrupt              IMAGE_CORRUPT
@@ -46,27 +50,22 @@ into `cause` (S3 code, operation, request id; never a secret), which leaves the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from app.core.error_codes import ErrorCode as ErrorCode
 from app.core.error_codes import Fault as Fault
-
-
-class ImageServiceError(Exception):
-    """Root of everything this service raises on purpose.
-
-    `detail` is a public sentence about this occurrence; `cause` holds what helps an operator (no secrets).
-    """
-
-    code: ClassVar[ErrorCode]
-    title: ClassVar[str]
-    fault: ClassVar[Fault] = Fault.OPERATOR
-    retryable: ClassVar[bool] = False
-
-    def __init__(self, detail: str | None = None, *, cause: Mapping[str, str] | None = None) -> None:
-        self.detail = detail or self.title
-        self.cause: dict[str, str] = dict(cause or {})
-        super().__init__(self.detail)
+from app.core.service_error import ImageServiceError as ImageServiceError
+from app.core.store_exceptions import S3AccessDenied as S3AccessDenied
+from app.core.store_exceptions import S3BucketNotFound as S3BucketNotFound
+from app.core.store_exceptions import S3ClockSkewed as S3ClockSkewed
+from app.core.store_exceptions import S3ConnectionFailed as S3ConnectionFailed
+from app.core.store_exceptions import S3DeleteFailed as S3DeleteFailed
+from app.core.store_exceptions import S3DownloadFailed as S3DownloadFailed
+from app.core.store_exceptions import S3Error as S3Error
+from app.core.store_exceptions import S3InvalidCredentials as S3InvalidCredentials
+from app.core.store_exceptions import S3ListFailed as S3ListFailed
+from app.core.store_exceptions import S3Unavailable as S3Unavailable
+from app.core.store_exceptions import S3UploadFailed as S3UploadFailed
+from app.core.store_exceptions import S3WrongRegion as S3WrongRegion
 
 
 class ConfigurationError(ImageServiceError):
@@ -93,6 +92,21 @@ class AuthKeysUnavailable(ImageServiceError):
 
     code = ErrorCode.AUTH_KEYS_UNAVAILABLE
     title = "Tokens cannot be checked at the moment."
+    retryable = True
+
+
+class SandboxUnavailable(ImageServiceError):
+    """The decoders cannot be confined as `SANDBOX=strict` asks, or their processes do not start."""
+
+    code = ErrorCode.SANDBOX_UNAVAILABLE
+    title = "Pictures cannot be processed safely on this system."
+
+
+class ProcessingOverloaded(ImageServiceError):
+    """More pictures are waiting than can be processed soon. Nothing was stored."""
+
+    code = ErrorCode.PROCESSING_OVERLOADED
+    title = "Too many pictures are being processed."
     retryable = True
 
 
@@ -197,6 +211,18 @@ class ImageTooManyPixels(ImageError):
     title = "The picture has too many pixels."
 
 
+class ImageTooManyFrames(ImageError):
+    code = ErrorCode.IMAGE_TOO_MANY_FRAMES
+    title = "The animation has too many frames."
+
+
+class ImageTooComplex(ImageError):
+    """Decoding took more time or memory than one picture may have."""
+
+    code = ErrorCode.IMAGE_TOO_COMPLEX
+    title = "The picture takes too much time or memory to process."
+
+
 class ImageFormatUnsupported(ImageError):
     code = ErrorCode.IMAGE_FORMAT_UNSUPPORTED
     title = "This kind of file is not accepted."
@@ -210,72 +236,3 @@ class ImageTruncated(ImageError):
 class ImageCorrupt(ImageError):
     code = ErrorCode.IMAGE_CORRUPT
     title = "The picture cannot be decoded."
-
-
-class S3Error(ImageServiceError):
-    """The store failed or refused. `cause` holds its code, the operation and its request id."""
-
-    fault = Fault.OPERATOR
-
-
-class S3ConnectionFailed(S3Error):
-    """No answer in time, or no connection. The outcome of a write is unknown until it is repeated."""
-
-    code = ErrorCode.S3_CONNECTION_FAILED
-    title = "The image store cannot be reached."
-    fault = Fault.STORE
-    retryable = True
-
-
-class S3Unavailable(S3Error):
-    """The store answered that it is busy or broken (SlowDown, 500, 503)."""
-
-    code = ErrorCode.S3_UNAVAILABLE
-    title = "The image store is busy."
-    fault = Fault.STORE
-    retryable = True
-
-
-class S3UploadFailed(S3Error):
-    code = ErrorCode.S3_UPLOAD_FAILED
-    title = "The image could not be stored."
-
-
-class S3DownloadFailed(S3Error):
-    code = ErrorCode.S3_DOWNLOAD_FAILED
-    title = "The image could not be read from the store."
-
-
-class S3DeleteFailed(S3Error):
-    code = ErrorCode.S3_DELETE_FAILED
-    title = "The image could not be deleted from the store."
-
-
-class S3ListFailed(S3Error):
-    code = ErrorCode.S3_LIST_FAILED
-    title = "The images could not be listed."
-
-
-class S3BucketNotFound(S3Error):
-    code = ErrorCode.S3_BUCKET_NOT_FOUND
-    title = "The bucket does not exist."
-
-
-class S3AccessDenied(S3Error):
-    code = ErrorCode.S3_ACCESS_DENIED
-    title = "The image store refuses access."
-
-
-class S3InvalidCredentials(S3Error):
-    code = ErrorCode.S3_INVALID_CREDENTIALS
-    title = "The image store does not accept the service's credentials."
-
-
-class S3ClockSkewed(S3Error):
-    code = ErrorCode.S3_CLOCK_SKEWED
-    title = "The service's clock and the image store's clock differ too much."
-
-
-class S3WrongRegion(S3Error):
-    code = ErrorCode.S3_WRONG_REGION
-    title = "The bucket is in another region than configured."

@@ -14,6 +14,21 @@ EXAMPLE_CURSOR = "dXNlcnMvMTIzLzIwMjQxMjAxXzE0MzAyMl9hMWIyYzNkNC5qcGc"
 _EXAMPLE_URL = f"https://images.example.com/{EXAMPLE_KEY}"
 _EXAMPLE_ETAG = '"9b2cf535f27731c974343645a3985328"'
 
+
+def _variant(name: str, width: int, height: int, image_format: str, file_size: int) -> dict[str, Any]:
+    extension = {"jpeg": "jpg"}.get(image_format, image_format)
+    s3_key = f"variants/{EXAMPLE_KEY.removesuffix('.jpg')}/{name}-2b9db108.{extension}"
+    return {
+        "name": name,
+        "s3_key": s3_key,
+        "url": f"https://images.example.com/{s3_key}",
+        "width": width,
+        "height": height,
+        "format": image_format,
+        "file_size": file_size,
+    }
+
+
 _LISTED: dict[str, Any] = {
     "s3_key": EXAMPLE_KEY,
     "file_size": 645210,
@@ -32,10 +47,18 @@ _UPLOADED: dict[str, Any] = _LISTED | {
         "height": 1920,
         "format": "jpeg",
         "has_alpha": False,
+        "is_animated": False,
         "sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+        "dhash": "3c3e0e1a3a1e1e1e",
+        "thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+        "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        "dominant_color": "#7a8c99",
+        "focal_point": {"x": 0.5, "y": 0.3},
+        "privacy": {"removed": ["camera", "exif", "gps", "thumbnail"], "kept": []},
         "bytes_saved": 3549094,
         "source": {"width": 4032, "height": 3024, "format": "jpeg", "file_size": 4194304, "frames": 1},
     },
+    "variants": [_variant("640", 640, 480, "avif", 48210), _variant("thumb", 320, 320, "jpeg", 21034)],
 }
 
 
@@ -68,16 +91,52 @@ class SourceFacts(BaseModel):
     frames: int | None
 
 
+class FocalPoint(BaseModel):
+    """The point that crops keep in view: fractions of width and height, from the top left."""
+
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+
+
+class PrivacyReceipt(BaseModel):
+    """What the file told beside its pixels, by name: what is gone and what stayed; never the values."""
+
+    removed: list[str]
+    kept: list[str]
+
+
 class ImageFacts(BaseModel):
-    """The stored picture: size in pixels, hex digest of its bytes, bytes saved against what was sent."""
+    """The stored picture: size in pixels, what to show before it has come, bytes saved against what was sent.
+
+    What an older image does not tell is null.
+    """
 
     width: int | None
     height: int | None
     format: str | None
     has_alpha: bool | None
-    sha256: str | None
+    is_animated: bool | None
+    sha256: str | None = Field(description="Hex digest of the stored bytes.")
+    dhash: str | None = Field(description="64 bits in hex; pictures that look alike differ in few.")
+    thumbhash: str | None = Field(description="ThumbHash in base64 without padding.")
+    blurhash: str | None = Field(description="BlurHash.")
+    dominant_color: str | None = Field(description="#rrggbb.")
+    focal_point: FocalPoint | None
+    privacy: PrivacyReceipt | None
     bytes_saved: int | None
     source: SourceFacts
+
+
+class Variant(BaseModel):
+    """A rendition of an image: the width or preset that it was made for, its size in pixels and bytes."""
+
+    name: str = Field(description="The width it was made for, or the preset.")
+    s3_key: str
+    url: str = Field(description="Public; it answers strangers for images of public types only.")
+    width: int
+    height: int
+    format: str
+    file_size: int
 
 
 class ListedImage(BaseModel):
@@ -87,7 +146,7 @@ class ListedImage(BaseModel):
 
     s3_key: str
     file_size: int = Field(description="Bytes stored.")
-    file_type: str = Field(description="Extension of the stored format: jpg, png or webp.")
+    file_type: str = Field(description="Extension of the stored format: jpg, png, webp or avif.")
     image_type: str
     user_id: str | None = Field(description="The user in the key; null for general uploads.")
     url: str
@@ -102,6 +161,7 @@ class UploadedImage(ListedImage):
 
     file_name: str = Field(description="The name the file was sent with, without its path.")
     metadata: ImageFacts
+    variants: list[Variant] = Field(description="Widest first, then the presets; each size by format.")
 
 
 class ImageDescription(UploadedImage):

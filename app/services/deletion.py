@@ -1,12 +1,36 @@
-"""Deleting everything under a prefix, a bounded number of objects at a time."""
+"""Deleting an image with everything made from it, a bounded number of objects at a time."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+from app.images.facts import Facts
+from app.images.keys import ImageKey
 from app.services.protocols import MAX_LIST_KEYS, ObjectStore
 
 _AT_ONCE = 16
+
+
+async def delete_image_objects(store: ObjectStore, key: ImageKey) -> bool:
+    """True: the original was there and is gone, its variants too. False: there was none; leftover variants go even so.
+
+    Another image with the same name but another extension, which chance alone makes, keeps what is its own.
+
+    Raises:
+        S3DeleteFailed, S3ListFailed: the store refused; what is left goes when it is repeated.
+    """
+    # Asked first, so that a store that does not let us list refuses before anything is gone.
+    listed = await store.list(f"{key.stem}.")
+    stored = await store.head(str(key))
+    if stored is not None:
+        await store.delete(str(key))
+    if any(entry.key != str(key) for entry in listed):
+        own = Facts.from_metadata(stored.metadata).variants if stored else None
+        await delete_each(store, [f"{key.variants_prefix}{variant.file_name}" for variant in own or ()])
+    else:
+        await delete_prefix(store, key.variants_prefix)
+    return stored is not None
 
 
 async def delete_prefix(store: ObjectStore, prefix: str) -> None:
@@ -18,8 +42,22 @@ async def delete_prefix(store: ObjectStore, prefix: str) -> None:
     last = ""
     while True:
         listed = await store.list(prefix, start_after=last)
-        for start in range(0, len(listed), _AT_ONCE):
-            await asyncio.gather(*(store.delete(entry.key) for entry in listed[start : start + _AT_ONCE]))
+        await delete_each(store, [entry.key for entry in listed])
         if len(listed) < MAX_LIST_KEYS:
             return
         last = listed[-1].key
+
+
+async def delete_each(store: ObjectStore, keys: Sequence[str]) -> None:
+    """All these objects are gone. One that cannot be deleted keeps none of those begun with it from going.
+
+    Raises:
+        S3DeleteFailed: the store refused one; those that came later were not tried.
+    """
+    for start in range(0, len(keys), _AT_ONCE):
+        outcomes = await asyncio.gather(
+            *(store.delete(key) for key in keys[start : start + _AT_ONCE]), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome

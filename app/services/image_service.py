@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 from app.core.exceptions import (
     ImageNotFound,
-    ImageServiceError,
-    InternalError,
     InvalidExpiry,
     InvalidImageKey,
     InvalidImageType,
     S3ConnectionFailed,
 )
 from app.core.image_types import ImageType, Visibility
-from app.core.logging import get_logger
-from app.images.facts import Facts, clean_file_name
+from app.images.facts import Facts
+from app.images.focal_points import parse_focal_point
 from app.images.keys import ImageKey, parse_image_key, parse_user_id
-from app.services.deletion import delete_prefix
+from app.services.batches import upload_each
+from app.services.deletion import delete_image_objects
 from app.services.listing import list_page
-from app.services.new_images import facts_of_upload, render_upload, store_under_new_key
+from app.services.new_images import facts_of_upload, render_upload
 from app.services.protocols import ByteRange, ObjectStream, StoredObject
 from app.services.results import ImagePage, StoredImage, UploadOutcome, UploadResult
 from app.services.store_time import store_time
 from app.services.stored_images import describe_listed, describe_stored, describe_uploaded
+from app.services.sweeping import DEFAULT_AGE, Garbage, Removal, SweepReport, plan_sweep, sweep_variants
 from app.services.upload_sources import UploadSource, name_of
+from app.services.variant_storing import storing_image
 from app.services.wiring import Wiring
 
 MIN_EXPIRY_SECONDS = 1
 MAX_EXPIRY_SECONDS = 7 * 24 * 3600
 DEFAULT_EXPIRY_SECONDS = 3600
 MAX_PAGE = 1000
-
-
-_log = get_logger("heaven.images")
 
 
 class ImageService:
@@ -73,29 +72,36 @@ class ImageService:
         *,
         owner: str | None = None,
         file_name: str | None = None,
+        focal_point: tuple[float, float] | None = None,
     ) -> UploadResult:
-        """Checks a picture, makes it small, safe and upright, and stores it. All of it is stored, or nothing.
+        """Checks a picture, makes it small, safe and upright, and stores it with its variants: all of it, or nothing.
 
         `owner` (default: the user id) is kept with the object and decides who may delete it. `file_name` replaces the
-        name that the file claims.
+        name that the file claims. `focal_point` is what crops keep in view: fractions of the upright width and height,
+        from the top left.
 
         Raises:
-            InvalidImageType, InvalidUserId, ImageError: the input; repeating does not help.
+            InvalidImageType, InvalidUserId, InvalidRequest, ImageError: the input; repeating does not help.
+            ProcessingOverloaded: too many pictures are waiting; repeat later.
             S3Error: the store; `retryable` says whether repeating helps.
         """
-        kind = self._find_type(image_type)
+        parts, kind = self.parts, self._find_type(image_type)
         folder_user = None if user_id is None else parse_user_id(user_id)
-        rendered = await render_upload(self.parts, file, kind)
-        facts = facts_of_upload(
-            rendered,
-            image_type=image_type,
-            owner=folder_user if owner is None else parse_user_id(owner),
-            file_name=file_name if file_name is not None else name_of(file),
-            uploaded_at=self.parts.now(),
-        )
-        async with store_time(self.parts.store_timeout_seconds):
-            key, etag = await store_under_new_key(self.parts, rendered, facts, kind, user_id=folder_user)
-        return describe_uploaded(key, etag, facts, file_size=len(rendered.body), urls=self.parts.urls)
+        image_owner = folder_user if owner is None else parse_user_id(owner)
+        focus = None if focal_point is None else parse_focal_point(focal_point)
+        plan = replace(parts.plans[image_type], focal_point=focus)
+        async with storing_image(parts, kind, folder_user) as storing:
+            upload = await render_upload(parts, file, kind, plan=plan, on_variant=storing.add)
+            facts = facts_of_upload(
+                upload,
+                image_type=image_type,
+                owner=image_owner,
+                file_name=file_name if file_name is not None else name_of(file),
+                focal_point=focus,
+                uploaded_at=storing.created_at,
+            )
+            key, etag = await storing.commit(upload.picture, facts)
+        return describe_uploaded(key, etag, facts, file_size=len(upload.picture.body), urls=parts.urls)
 
     async def upload_images(
         self,
@@ -104,23 +110,15 @@ class ImageService:
         user_id: int | str | None = None,
         *,
         owner: str | None = None,
+        focal_point: tuple[float, float] | None = None,
         concurrency: int = 4,
     ) -> list[UploadOutcome]:
-        """An outcome per file, in the files' order; one failure never loses the others."""
-        gate = asyncio.Semaphore(max(1, concurrency))
+        """An outcome per file, in the files' order; one failure never loses the others. The focal point is for all."""
 
-        async def upload(file: UploadSource) -> UploadOutcome:
-            name = None
-            async with gate:
-                try:
-                    name = clean_file_name(name_of(file))
-                    return UploadOutcome(name, result=await self.upload_image(file, image_type, user_id, owner=owner))
-                except ImageServiceError as error:
-                    return UploadOutcome(name, error=error)
-                except Exception as error:  # noqa: BLE001 - a fault of ours in one file must not lose the others
-                    return UploadOutcome(name, error=_internal_error(error))
+        async def upload(file: UploadSource) -> UploadResult:
+            return await self.upload_image(file, image_type, user_id, owner=owner, focal_point=focal_point)
 
-        return await asyncio.gather(*(upload(file) for file in files))
+        return await upload_each(files, upload, concurrency=concurrency)
 
     async def download_image(self, s3_key: str) -> bytes:
         """The stored picture, whole and as it was written.
@@ -172,15 +170,26 @@ class ImageService:
     async def delete_image(self, s3_key: str) -> bool:
         """True: it was there and is gone, its variants too. False: there was none; leftover variants go even so."""
         key = self.parse_key(s3_key)
-        store = self.parts.store
         async with store_time(self.parts.store_timeout_seconds):
-            # Asked first, so that a store that does not let us list refuses before anything is gone.
-            await store.list(key.variants_prefix, limit=1)
-            existed = await store.head(str(key)) is not None
-            if existed:
-                await store.delete(str(key))
-            await delete_prefix(store, key.variants_prefix)
-        return existed
+            return await delete_image_objects(self.parts.store, key)
+
+    async def sweep_variants(
+        self,
+        *,
+        older_than: timedelta = DEFAULT_AGE,
+        garbage: Iterable[Garbage] = (Garbage.ORPHANS,),
+        removal: Removal = Removal.DELETE,
+    ) -> SweepReport:
+        """Deletes variants whose image is gone, also those that a broken upload left, and those of old specs if asked.
+
+        Images younger than `older_than` (one hour at least) are left alone. Idempotent; ended early it can be repeated.
+
+        Raises:
+            InvalidRequest: `older_than` is too short.
+            S3Error: the store refused or failed; nothing is deleted of which it did not say that its image is gone.
+        """
+        sweep = plan_sweep(self.parts, older_than=older_than, garbage=garbage, removal=removal)
+        return await sweep_variants(self.parts.store, sweep)
 
     async def list_images(
         self,
@@ -260,13 +269,6 @@ class ImageService:
         if stored is None:
             raise ImageNotFound
         return stored
-
-
-def _internal_error(error: Exception) -> InternalError:
-    _log.error("upload_failed", exc_info=error)
-    failure = InternalError(cause={"exception": type(error).__name__})
-    failure.__cause__ = error
-    return failure
 
 
 def _wire_from_settings() -> Wiring:

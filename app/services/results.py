@@ -19,20 +19,63 @@ class SourceMetadata(TypedDict):
     frames: int | None
 
 
+class FocalPoint(TypedDict):
+    """The point that crops keep in view: fractions of width and height, from the top left."""
+
+    x: float
+    y: float
+
+
+class PrivacyReceipt(TypedDict):
+    """What the file told beside its pixels: names of `PrivacyFact`, sorted; never the values."""
+
+    removed: list[str]
+    kept: list[str]
+
+
 class ImageMetadata(TypedDict):
-    """Facts of the stored picture; `sha256` is the hex digest of the stored bytes."""
+    """Facts of the stored picture; None where its object does not tell.
+
+    `sha256` is the hex digest of the stored bytes, `dhash` 64 bits in hex of which near pictures share most. The
+    placeholders: `thumbhash` in base64 without padding, `blurhash` in its own base 83, `dominant_color` as `#rrggbb`.
+    """
 
     width: int | None
     height: int | None
     format: str | None
     has_alpha: bool | None
+    is_animated: bool | None
     sha256: str | None
+    dhash: str | None
+    thumbhash: str | None
+    blurhash: str | None
+    dominant_color: str | None
+    focal_point: FocalPoint | None
+    privacy: PrivacyReceipt | None
     bytes_saved: int | None
     source: SourceMetadata
 
 
+class Variant(TypedDict):
+    """A rendition of an image: the width or preset it was made for, its size in pixels and bytes, where it lies.
+
+    `url` is public, and answers strangers for images of public types only.
+    """
+
+    name: str
+    s3_key: str
+    url: str
+    width: int
+    height: int
+    format: str
+    file_size: int
+
+
 class UploadResult(TypedDict):
-    """A stored image."""
+    """A stored image; `variants` widest first, then the presets, in each size by format as `VARIANT_FORMATS` has them.
+
+    Images without variants, older ones too, have none.
+    """
 
     s3_key: str
     file_name: str
@@ -44,6 +87,7 @@ class UploadResult(TypedDict):
     uploaded_at: str
     etag: str
     metadata: ImageMetadata
+    variants: list[Variant]
 
 
 class StoredImage(UploadResult):

@@ -7,7 +7,7 @@ from app.images.facts import Facts, format_time
 from app.images.formats import ImageFormat
 from app.images.keys import ImageKey
 from app.services.protocols import ListedObject, StoredObject, UrlSigner
-from app.services.results import ImageMetadata, ListedImage, StoredImage, UploadResult
+from app.services.results import ImageMetadata, ListedImage, PrivacyReceipt, StoredImage, UploadResult, Variant
 
 
 def metadata_of(facts: Facts, file_size: int) -> ImageMetadata:
@@ -18,7 +18,14 @@ def metadata_of(facts: Facts, file_size: int) -> ImageMetadata:
         "height": facts.height,
         "format": _value(facts.format),
         "has_alpha": facts.has_alpha,
+        "is_animated": facts.is_animated,
         "sha256": facts.sha256,
+        "dhash": facts.dhash,
+        "thumbhash": facts.thumbhash,
+        "blurhash": facts.blurhash,
+        "dominant_color": facts.dominant_color,
+        "focal_point": {"x": facts.focal_point.x, "y": facts.focal_point.y} if facts.focal_point else None,
+        "privacy": _receipt_of(facts),
         "bytes_saved": None if sent is None else sent - file_size,
         "source": {
             "width": facts.source_width,
@@ -28,6 +35,28 @@ def metadata_of(facts: Facts, file_size: int) -> ImageMetadata:
             "frames": facts.source_frames,
         },
     }
+
+
+def variants_of(key: ImageKey, facts: Facts, urls: UrlSigner) -> list[Variant]:
+    """The variants that an image's facts list, with their URLs; none where they list none."""
+    return [
+        {
+            "name": variant.name,
+            "s3_key": (s3_key := f"{key.variants_prefix}{variant.file_name}"),
+            "url": urls.public_url(s3_key),
+            "width": variant.width,
+            "height": variant.height,
+            "format": variant.format.value,
+            "file_size": variant.file_size,
+        }
+        for variant in facts.variants or ()
+    ]
+
+
+def _receipt_of(facts: Facts) -> PrivacyReceipt | None:
+    if facts.removed is None or facts.kept is None:
+        return None
+    return {"removed": list(facts.removed), "kept": list(facts.kept)}
 
 
 def _value(image_format: ImageFormat | None) -> str | None:
@@ -52,6 +81,7 @@ def describe_uploaded(key: ImageKey, etag: str, facts: Facts, *, file_size: int,
         "uploaded_at": format_time(facts.uploaded_at or key.created_at),
         "etag": etag,
         "metadata": metadata_of(facts, file_size),
+        "variants": variants_of(key, facts, urls),
     }
 
 
@@ -71,6 +101,7 @@ def describe_stored(
         "uploaded_at": format_time(facts.uploaded_at or key.created_at),
         "etag": stored.etag,
         "metadata": metadata_of(facts, stored.size),
+        "variants": variants_of(key, facts, urls),
         "content_type": stored.content_type,
         "owner": owner_of(key, stored),
         "visibility": visibility.value,

@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from app.images.inspection import inspect_image
 from app.images.limits import PixelLimits
-from app.images.records import RenderedImage, RenderOptions
-from app.services.decoder.vips_processor import render_image
+from app.images.records import RenderedImage, RenderPlan
+from app.services.decoder.engine import render_picture
+from app.services.protocols import ignore_variant
 
 TARGET = Path(__file__).with_name("before-after.jpg")
 PAPER, INK, GREY = (250, 249, 246), (34, 34, 34), (110, 110, 110)
@@ -76,8 +77,8 @@ def compose(photo: bytes, stored: RenderedImage) -> Image.Image:
 
 def main() -> None:
     photo = photograph(draw_house())
-    structure = inspect_image(photo, PixelLimits(100_000_000, 30_000))
-    stored = render_image(structure, file_size=len(photo), options=RenderOptions(2560, 82, 80))
+    structure = inspect_image(photo, PixelLimits())
+    stored = render_picture(structure, file_size=len(photo), plan=RenderPlan(), emit=ignore_variant)
     compose(photo, stored).save(TARGET, "JPEG", quality=85, optimize=True)
 
 

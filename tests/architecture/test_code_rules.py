@@ -54,6 +54,18 @@ def test_imports_keep_to_the_layers() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_the_service_loads_no_decoder() -> None:
+    """The process that serves requests and holds the credentials never loads a library that decodes pictures."""
+    program = (
+        "import sys, app.bootstrap, app.core.config, app.entrypoints.cli.main, app.entrypoints.http.app as http;"
+        "services = app.bootstrap.Services(app.core.config.Settings.load());"
+        "services.image_service.parts; http.create_app(services);"
+        "print([name for name in ('pyvips', 'PIL', 'pi_heif', 'numpy') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
+
+
 def test_only_the_settings_read_the_environment() -> None:
     """Everything that can be configured is in one place, checked at the start and documented."""
     found = {name_of(path): sorted(environment_uses(parse(path))) for path in FILES}

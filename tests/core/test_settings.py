@@ -39,7 +39,7 @@ def test_nothing_needs_to_be_set() -> None:
     assert (settings.aws_region, settings.s3_use_ssl, settings.s3_signature_version) == ("us-east-1", True, "s3v4")
     assert settings.s3_total_timeout_seconds == 10
     assert settings.max_upload_bytes == 25 * 1024 * 1024
-    assert settings.processing_threads >= 1
+    assert settings.processing_workers >= 1
     assert settings.uses_embedded_store
 
 
@@ -81,7 +81,7 @@ def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_error_lists_one_line_per_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message that stops the start can be read as a list of things to mend."""
-    set_environment(monkeypatch, S3_POOL_SIZE="0", JPEG_QUALITY="5")
+    set_environment(monkeypatch, S3_POOL_SIZE="0", JPEG_QUALITY="0")
     with pytest.raises(ConfigurationError) as caught:
         Settings.load()
     lines = str(caught.value).splitlines()

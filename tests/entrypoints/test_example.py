@@ -14,7 +14,18 @@ from tests.entrypoints.cli.program import variables_of
 from tests.pictures import make_png
 
 EXAMPLE = Path(__file__).parents[2] / "s3_integration_example.py"
-STEPS = ["upload", "URLs", "exists", "metadata", "download", "presigned fetch", "delete"]
+STEPS = [
+    "upload",
+    "variants",
+    "placeholders",
+    "privacy",
+    "URLs",
+    "exists",
+    "metadata",
+    "download",
+    "presigned fetch",
+    "delete",
+]
 
 
 def run_example(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -98,6 +98,10 @@ ANSWERS: Mapping[type[Failure], Answer] = MappingProxyType(
             ExitCode.UNAVAILABLE, "Or set S3_BUCKET_NAME and S3_ENDPOINT_URL to use another store."
         ),
         errors.AuthKeysUnavailable: Answer(ExitCode.TRY_AGAIN, "Repeat it later, or check JWT_JWKS_URL."),
+        errors.SandboxUnavailable: Answer(
+            ExitCode.CONFIGURATION, "`heaven-images doctor` shows what this system lacks; `SANDBOX=auto` takes less."
+        ),
+        errors.ProcessingOverloaded: Answer(ExitCode.TRY_AGAIN, _TRY_LATER),
         errors.InternalError: Answer(ExitCode.INTERNAL, "Repeat it with DEBUG=True and report what it prints."),
         errors.InvalidRequest: Answer(ExitCode.USAGE, "Ask differently: the sentence above says how."),
         errors.InvalidImageType: Answer(ExitCode.USAGE, "Choose a known type, or add one with IMAGE_TYPES."),
@@ -114,6 +118,8 @@ ANSWERS: Mapping[type[Failure], Answer] = MappingProxyType(
         errors.ImageEmpty: Answer(ExitCode.BAD_PICTURE, _OTHER_PICTURE),
         errors.ImageTooLarge: Answer(ExitCode.BAD_PICTURE, "Send a smaller file, or raise MAX_UPLOAD_BYTES."),
         errors.ImageTooManyPixels: Answer(ExitCode.BAD_PICTURE, "Send a smaller picture, or raise MAX_IMAGE_PIXELS."),
+        errors.ImageTooManyFrames: Answer(ExitCode.BAD_PICTURE, "Send a shorter animation, or raise MAX_FRAMES."),
+        errors.ImageTooComplex: Answer(ExitCode.BAD_PICTURE, _OTHER_PICTURE),
         errors.ImageFormatUnsupported: Answer(ExitCode.BAD_PICTURE, _OTHER_PICTURE),
         errors.ImageTruncated: Answer(ExitCode.BAD_PICTURE, _OTHER_PICTURE),
         errors.ImageCorrupt: Answer(ExitCode.BAD_PICTURE, _OTHER_PICTURE),

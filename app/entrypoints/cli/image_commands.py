@@ -15,13 +15,15 @@ import typer
 from rich.filesize import decimal
 
 from app.bootstrap import default_services
-from app.core.exceptions import ImageServiceError, S3ConnectionFailed
+from app.core.exceptions import ImageServiceError, InvalidRequest, S3ConnectionFailed
 from app.entrypoints.cli.exit_codes import ExitCode, Interrupted, OutputUnwritable, UsageInvalid, answer_of
 from app.entrypoints.cli.output import JsonOption, Output, Rows, describe_failure, open_output
-from app.entrypoints.cli.uploading import FileOutcome, upload_files
+from app.entrypoints.cli.showing import show_metadata, show_upload
+from app.entrypoints.cli.uploading import Destination, FileOutcome, upload_files
 from app.images.facts import Facts
+from app.images.focal_points import parse_focal_point
 from app.services.image_service import MAX_PAGE, ImageService
-from app.services.results import ListedImage, StoredImage
+from app.services.results import ListedImage
 
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The image's key, as `upload` and `ls` print it.")]
 TypeOption = Annotated[str, typer.Option("--type", help="The image type: user, property, room, or one of yours.")]
@@ -31,20 +33,26 @@ _STDOUT = "-"
 
 
 def upload(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="JPEG, PNG, WebP or HEIC photos.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="JPEG, PNG, WebP, AVIF, GIF, TIFF or HEIC photos.")
+    ],
     image_type: TypeOption,
     user_id: UserOption = None,
+    focal: Annotated[
+        str | None, typer.Option("--focal", metavar="X,Y", help="What crops keep in view, from the top left: 0.5,0.3.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Files under way at once.")] = 4,
     as_json: JsonOption = False,
 ) -> None:
-    """Store photos: small, safe and upright. One failure never loses the others."""
+    """Store photos: small, safe and upright, with their variants. One failure never loses the others."""
     output = open_output(as_json=as_json)
+    destination = Destination(image_type, user_id, None if focal is None else _parse_focal(focal))
     _open_service()
-    outcomes = upload_files(default_services(), files, image_type=image_type, user_id=user_id, concurrency=concurrency)
+    outcomes = upload_files(default_services(), files, destination, concurrency=concurrency)
     _tell_failures(outcomes, output)
     output.answer(
         {"outcomes": [_describe_outcome(outcome) for outcome in outcomes]},
-        "\n".join(_show_upload(outcome) for outcome in outcomes if outcome.result),
+        "\n".join(show_upload(outcome.path, outcome.result) for outcome in outcomes if outcome.result),
     )
     _note_embedded(output)
     _exit_with_worst([outcome.error for outcome in outcomes])
@@ -90,7 +98,7 @@ def metadata(s3_key: KeyArgument, as_json: JsonOption = False) -> None:
     """Show the facts of an image, stored and as it was sent."""
     output = open_output(as_json=as_json)
     image = asyncio.run(_open_service().get_image_metadata(s3_key))
-    output.answer(image, _show_metadata(image))
+    output.answer(image, show_metadata(image))
 
 
 def url(
@@ -153,6 +161,15 @@ def list_images(
     output.answer({"images": images, "more": more}, Rows(("uploaded (UTC)", "type", "size", "key"), rows))
     if more:
         output.note(f"There are more than these {len(images)}: see them with --all or a higher --limit.")
+
+
+def _parse_focal(text: str) -> tuple[float, float]:
+    """Raises: UsageInvalid, when these are not two numbers from 0 to 1."""
+    try:
+        point = parse_focal_point([float(part) for part in text.split(",")])
+    except (ValueError, InvalidRequest):
+        raise UsageInvalid("--focal takes two numbers from 0 to 1, as in 0.5,0.3.") from None
+    return point.x, point.y
 
 
 def _open_service() -> ImageService:
@@ -249,30 +266,3 @@ def _tell_failures(outcomes: list[FileOutcome], output: Output) -> None:
 def _describe_outcome(outcome: FileOutcome) -> dict[str, Any]:
     error = describe_failure(outcome.error) if outcome.error else None
     return {"file": str(outcome.path), "result": outcome.result, "error": error}
-
-
-def _show_upload(outcome: FileOutcome) -> str:
-    result = outcome.result
-    assert result is not None  # noqa: S101 - the caller looked
-    facts = result["metadata"]
-    sent = facts["source"]["file_size"] or result["file_size"]
-    return (
-        f"{outcome.path}  {facts['width']}×{facts['height']}  {decimal(sent)} → {decimal(result['file_size'])}\n"
-        f"  {result['s3_key']}\n  {result['url']}"
-    )
-
-
-def _show_metadata(image: StoredImage) -> str:
-    facts, source = image["metadata"], image["metadata"]["source"]
-    lines = {
-        "key": image["s3_key"],
-        "file name": image["file_name"],
-        "type": f"{image['image_type']} ({image['visibility']})",
-        "owner": image["owner"] or "nobody",
-        "uploaded": f"{image['uploaded_at']} UTC",
-        "stored": f"{facts['format']}, {facts['width']}×{facts['height']}, {decimal(image['file_size'])}",
-        "sent": f"{source['format']}, {source['width']}×{source['height']}, {decimal(source['file_size'] or 0)}",
-        "sha256": str(facts["sha256"]),
-        "url": image["url"],
-    }
-    return "\n".join(f"{name:<10} {value}" for name, value in lines.items())

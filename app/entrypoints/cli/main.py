@@ -20,6 +20,7 @@ from app.entrypoints.cli.doctor_command import doctor
 from app.entrypoints.cli.exit_codes import ExitCode, LocalFailure, UsageInvalid, answer_of
 from app.entrypoints.cli.output import open_output, print_traceback
 from app.entrypoints.cli.serve_command import serve
+from app.entrypoints.cli.sweep_command import sweep
 
 PROGRAM = "heaven-images"
 
@@ -71,6 +72,7 @@ app.command("metadata")(image_commands.metadata)
 app.command("url")(image_commands.url)
 app.command("delete")(image_commands.delete)
 app.command("ls")(image_commands.list_images)
+app.command("sweep")(sweep)
 app.command("doctor")(doctor)
 # Without its command it is a mistake like any other, with a sentence and a code.
 app.add_typer(bucket_app, name="bucket", no_args_is_help=False)

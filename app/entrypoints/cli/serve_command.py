@@ -39,6 +39,7 @@ def serve(
     services = default_services()
     listener = _listen(host, port, services.settings)
     try:
+        services.start_workers()
         services.connect()
         _run(services, listener, output)
     finally:

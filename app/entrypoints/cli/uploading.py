@@ -31,8 +31,17 @@ class FileOutcome:
     error: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Which kind of images the files become, whose, and what crops of them keep in view."""
+
+    image_type: str
+    user_id: str | None = None
+    focal_point: tuple[float, float] | None = None
+
+
 def upload_files(
-    services: Services, paths: Sequence[Path], *, image_type: str, user_id: str | None, concurrency: int
+    services: Services, paths: Sequence[Path], destination: Destination, *, concurrency: int
 ) -> list[FileOutcome]:
     """An outcome per file, in the files' order.
 
@@ -44,7 +53,10 @@ def upload_files(
     async def upload(path: Path) -> FileOutcome:
         try:
             _check_readable(path)
-            return FileOutcome(path, result=await services.image_service.upload_image(path, image_type, user_id))
+            result = await services.image_service.upload_image(
+                path, destination.image_type, destination.user_id, focal_point=destination.focal_point
+            )
+            return FileOutcome(path, result=result)
         except (ImageServiceError, LocalFailure) as error:
             return FileOutcome(path, error=error)
 
@@ -59,7 +71,10 @@ def upload_files(
                         finished[number] = await upload(path)
                         progress.advance(task)
 
-            await asyncio.gather(*(upload_in_turn(number, path) for number, path in enumerate(paths)))
+            # Unlike `gather`, a group that is cancelled waits until each upload has taken back what it wrote.
+            async with asyncio.TaskGroup() as group:
+                for number, path in enumerate(paths):
+                    group.create_task(upload_in_turn(number, path))
 
     try:
         asyncio.run(upload_all())

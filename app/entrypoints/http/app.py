@@ -29,7 +29,7 @@ _log = get_logger("heaven.http")
 def create_app(services: Services | None = None) -> FastAPI:
     """The application. Without `services` it makes those of the environment and closes them at its end.
 
-    The embedded store is started with the application, so that a failure ends the start.
+    The embedded store and the workers are started with the application, so that a failure ends the start.
 
     Raises:
         ConfigurationError: the settings are wrong.
@@ -71,7 +71,8 @@ def _lifespan_of(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         configure_logging(services.settings)
         try:
-            # Making the connection may start the embedded store: not on the event loop.
+            # Processes may be started, the embedded store among them: not on the event loop.
+            confinement = await asyncio.to_thread(services.start_workers)
             connection = await asyncio.to_thread(services.connect)
             _log.info(
                 "started",
@@ -80,7 +81,10 @@ def _lifespan_of(
                 bucket=connection.bucket,
                 auth_mode=services.settings.auth_mode.value,
                 environment=services.settings.environment.value,
+                sandbox=confinement.level,
             )
+            if confinement.missing:
+                _log.warning("decoders_not_fully_confined", missing=[measure.value for measure in confinement.missing])
             yield
         finally:
             if closes_services:

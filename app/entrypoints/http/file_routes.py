@@ -24,9 +24,9 @@ from app.images.facts import Facts
 from app.images.formats import STORED_FORMATS
 from app.images.keys import ImageKey
 from app.services.image_service import ImageService
-from app.services.new_images import CACHE_CONTROL
 from app.services.protocols import ByteRange, StoredObject
 from app.services.stored_images import owner_of
+from app.services.variant_storing import CACHE_CONTROL
 
 TheCaller = Annotated[Caller, Depends(current_caller)]
 

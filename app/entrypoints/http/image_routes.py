@@ -27,6 +27,7 @@ from app.entrypoints.http.key_path import KEY_PATH, KeyParameter
 from app.entrypoints.http.problem_docs import problem_answers
 from app.entrypoints.http.request_body import (
     BodyLimits,
+    find_focal_point,
     find_text,
     reading_form,
     require_files,
@@ -113,14 +114,19 @@ class ImageRoutes:
     async def upload_image(self, request: Request, response: Response, caller: TheCaller) -> results.UploadResult:
         """Stores one picture, made small, upright and free of metadata.
 
-        Without `user_id` it goes under the caller's own id, or, for admins, under none.
+        Without `user_id` it goes under the caller's own id, or, for admins, under none. The answer lists the variants
+        that were made; crops among them keep the focal point in view.
         """
         check_known(caller)
+        # Before the body is read: nobody waits for what is refused anyway.
+        self._service.parts.slots.check_room()
         async with reading_form(request, self._limits(max_files=1)) as form:
             file = require_files(form, "file")[0]
             image_type = require_text(form, "image_type")
             place = choose_upload_place(caller, find_text(form, "user_id"))
-            upload = self._service.upload_image(file, image_type, place.user_id, owner=place.owner)
+            upload = self._service.upload_image(
+                file, image_type, place.user_id, owner=place.owner, focal_point=find_focal_point(form)
+            )
             stored = await finish_while_client_waits(request, upload)
         response.headers["Location"] = f"{request.url.path}/{encode_key(stored['s3_key'])}"
         response.headers["ETag"] = stored["etag"]
@@ -129,11 +135,14 @@ class ImageRoutes:
     async def upload_images(self, request: Request, caller: TheCaller) -> dict[str, Any]:
         """Stores several pictures; each has an outcome of its own, in the order they were sent."""
         check_known(caller)
+        self._service.parts.slots.check_room()
         async with reading_form(request, self._limits(max_files=self._settings.max_batch_files)) as form:
             files: list[UploadFile] = require_files(form, "files")
             image_type = require_text(form, "image_type")
             place = choose_upload_place(caller, find_text(form, "user_id"))
-            uploads = self._service.upload_images(files, image_type, place.user_id, owner=place.owner)
+            uploads = self._service.upload_images(
+                files, image_type, place.user_id, owner=place.owner, focal_point=find_focal_point(form)
+            )
             outcomes = await finish_while_client_waits(request, uploads)
         return {"outcomes": [self._describe_outcome(request, outcome) for outcome in outcomes]}
 

@@ -12,6 +12,10 @@ from app.schemas.errors import PROBLEM_JSON, InvalidField, Problem
 
 # What every route that asks the store can answer, whatever it is asked.
 _ALWAYS = (500, 502, 503)
+_RETRY_AFTER = {
+    "description": "Seconds after which to repeat; there when `retryable` is true.",
+    "schema": {"type": "integer", "minimum": 0},
+}
 
 
 def problem_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -24,10 +28,13 @@ def _document(status: int) -> dict[str, Any]:
     kinds = [kind for kind, its_status in STATUS_BY_ERROR.items() if its_status == status]
     if status == VALIDATION_FAILED:
         kinds.insert(0, InvalidRequest)
-    return {
+    document: dict[str, Any] = {
         "description": HTTPStatus(status).phrase,
         "content": {PROBLEM_JSON: {"schema": _schema(kinds), "example": _example(kinds[0], status)}},
     }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        document["headers"] = {"Retry-After": _RETRY_AFTER}
+    return document
 
 
 def _schema(kinds: list[type[ImageServiceError]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -15,10 +16,13 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from app.core.exceptions import ImageTooLarge, InvalidRequest, TooManyFiles, UploadTimedOut
+from app.images.focal_points import parse_focal_point
 
 MULTIPART_OVERHEAD_BYTES = 64 * 1024
 _MAX_FIELDS = 10
 _MAX_FIELD_BYTES = 4096
+# As JSON writes numbers; no nan, no underscores, no digits of other scripts.
+_NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,25 @@ def find_text(form: FormData, name: str) -> str | None:
     if isinstance(value, UploadFile):
         raise _invalid_field(name, "Input should be a text, not a file")
     return value or None
+
+
+def find_focal_point(form: FormData) -> tuple[float, float] | None:
+    """The point in `focal_x` and `focal_y`, or None where both are missing or empty.
+
+    Raises:
+        InvalidRequest: one is missing, or no number from 0 to 1.
+    """
+    texts = [find_text(form, name) for name in ("focal_x", "focal_y")]
+    if texts == [None, None]:
+        return None
+    point = parse_focal_point([_parse_number(text) for text in texts])
+    return point.x, point.y
+
+
+def _parse_number(text: str | None) -> float:
+    if text is None or not _NUMBER.fullmatch(text):
+        raise InvalidRequest("A focal point needs both focal_x and focal_y, numbers from 0 to 1.")
+    return float(text)
 
 
 def require_files(form: FormData, name: str) -> list[UploadFile]:

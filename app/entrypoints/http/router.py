@@ -31,9 +31,9 @@ def create_image_router(
     """`/images`, `/files` and `/urls`, to be included under any prefix: `app.include_router(router, prefix="/api/v1")`.
 
     The router needs nothing of the application: its errors are problem+json, its bodies limited, whatever handlers
-    and middleware there are. `service` and `settings` default to those of the environment; without `service` the store
-    is connected (the embedded one started) and closed with the application. `authenticate` is a FastAPI dependency
-    that returns the `Caller`, in place of what `AUTH_MODE` says; it refuses by raising.
+    and middleware there are. `service` and `settings` default to those of the environment; without `service`, workers
+    and the store (the embedded one too) are started and closed with the application. `authenticate` is a FastAPI
+    dependency that returns the `Caller`, in place of what `AUTH_MODE` says; it refuses by raising.
 
     Raises:
         ConfigurationError: the settings are wrong.
@@ -62,9 +62,10 @@ def create_image_router(
 @asynccontextmanager
 async def _default_lifespan(_app: object) -> AsyncIterator[None]:
     services = default_services()
-    # Making the connection may start the embedded store: not on the event loop.
-    await asyncio.to_thread(services.connect)
     try:
+        # Processes may be started, the embedded store among them: not on the event loop.
+        await asyncio.to_thread(services.start_workers)
+        await asyncio.to_thread(services.connect)
         yield
     finally:
         await asyncio.to_thread(services.close)

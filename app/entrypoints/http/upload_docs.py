@@ -20,7 +20,7 @@ def upload_body(types: list[str], *, file_field: str, most: int | None = None) -
     file: dict[str, Any] = {
         "type": "string",
         "format": "binary",
-        "description": "A JPEG, PNG, WebP or HEIC picture; its name and type are not believed.",
+        "description": "A JPEG, PNG, WebP, AVIF, GIF, TIFF or HEIC picture; its name and type are not believed.",
     }
     if most is not None:
         file = {"type": "array", "items": file, "minItems": 1, "maxItems": most}
@@ -36,8 +36,22 @@ def upload_body(types: list[str], *, file_field: str, most: int | None = None) -
                 "description": "Whose folder it goes to. Left out: the caller's own; for admins none.",
                 "examples": ["123"],
             },
+            "focal_x": _fraction("width from the left"),
+            "focal_y": _fraction("height from the top"),
         },
+        "dependentRequired": {"focal_x": ["focal_y"], "focal_y": ["focal_x"]},
     }
     name = "photo.jpg"
-    example = {file_field: name if most is None else [name], "image_type": types[0], "user_id": "123"}
+    file_example: Any = name if most is None else [name]
+    example = {file_field: file_example, "image_type": types[0], "user_id": "123", "focal_x": 0.5, "focal_y": 0.3}
     return {"required": True, "content": {"multipart/form-data": {"schema": schema, "example": example}}}
+
+
+def _fraction(of_what: str) -> dict[str, Any]:
+    return {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": f"What crops keep in view, as a fraction of the {of_what}; both coordinates or none.",
+        "examples": [0.5],
+    }

@@ -56,6 +56,25 @@ def test_json_answers_of_every_image_command(command_line: CommandLine, photo: P
     assert deleted == {"outcomes": [{"s3_key": s3_key, "deleted": True, "error": None}]}
 
 
+def test_variants_are_shown(command_line: CommandLine, photo: Path) -> None:
+    """What was made of a photo is told at the upload, and fact by fact and variant by variant afterwards."""
+    uploaded = command_line("upload", photo, "--type", "user", "--focal", "0.5,0.25")
+    s3_key = uploaded.stdout.splitlines()[1].strip()
+    image = command_line("metadata", s3_key, "--json").document
+    described = command_line("metadata", s3_key).stdout
+
+    assert image["metadata"]["focal_point"] == {"x": 0.5, "y": 0.25}
+    assert f"{len(image['variants'])} variants, " in uploaded.stdout
+    assert len(image["variants"]) >= 4
+    for variant in image["variants"]:
+        assert f"{variant['name']:<8} {variant['format']:<5} {variant['width']}×{variant['height']}" in described
+    for fact in ("thumbhash", "blurhash", "dhash", "dominant_color"):
+        assert image["metadata"][fact] in described
+    assert "0.5, 0.25" in described
+    assert "removed " in described
+    assert "gps" in described
+
+
 def test_every_command_takes_json() -> None:
     """Whatever can be asked can be asked by a script."""
 
@@ -134,6 +153,9 @@ def test_a_file_name_that_is_no_text(command_line: CommandLine, photo: Path, tmp
         (["metadata", "users/1/photo.jpg"], "IMAGE_KEY_INVALID"),
         (["url", ABSENT, "--expires-in", "604801"], "URL_EXPIRY_INVALID"),
         (["upload", "photo.jpg"], "USAGE_INVALID"),
+        (["upload", "photo.jpg", "--type", "user", "--focal", "0.5"], "USAGE_INVALID"),
+        (["upload", "photo.jpg", "--type", "user", "--focal", "2,0"], "USAGE_INVALID"),
+        (["upload", "photo.jpg", "--type", "user", "--focal", "left,top"], "USAGE_INVALID"),
         (["uplaod"], "USAGE_INVALID"),
         (["ls", "--limit", "0"], "USAGE_INVALID"),
         (["delete", ABSENT], "USAGE_INVALID"),

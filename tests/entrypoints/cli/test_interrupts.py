@@ -8,7 +8,10 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,30 +27,55 @@ def stored_keys(bucket: S3Connection) -> set[str]:
     return keys
 
 
-def test_an_interrupted_upload_reports_what_it_stored(bucket: S3Connection, tmp_path: Path) -> None:
-    """Ctrl-C between files: those under way are finished and reported, the others are named as not begun."""
+@contextmanager
+def uploading(bucket: S3Connection, folder: Path, *, files: int) -> Iterator[subprocess.Popen[str]]:
+    """An `upload` of so many photos, two at once, that has begun to store."""
     content = make_jpeg(1600, 1200)
-    files = [tmp_path / f"{number:02}.jpg" for number in range(40)]
-    for file in files:
-        file.write_bytes(content)
-    process = subprocess.Popen(
-        [*PROGRAM, "upload", *map(str, files), "--type", "user", "--concurrency", "2", "--json"],
-        cwd=tmp_path,
+    paths = [folder / f"{number:02}.jpg" for number in range(files)]
+    for path in paths:
+        path.write_bytes(content)
+    command = [*PROGRAM, "upload", *map(str, paths), "--type", "user", "--concurrency", "2", "--json"]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
         env=os.environ | variables_of(bucket),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert eventually(lambda: stored_keys(bucket))
+    ) as process:
+        assert eventually(lambda: stored_keys(bucket))
+        yield process
 
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+
+def keys_of(outcomes: list[dict[str, Any]]) -> set[str]:
+    """Every object of what was reported as stored."""
+    results = [outcome["result"] for outcome in outcomes if outcome["result"]]
+    return {key for each in results for key in (each["s3_key"], *(made["s3_key"] for made in each["variants"]))}
+
+
+def test_an_interrupted_upload_reports_what_it_stored(bucket: S3Connection, tmp_path: Path) -> None:
+    """Ctrl-C between files: those under way are finished and reported, the others are named as not begun."""
+    with uploading(bucket, tmp_path, files=20) as process:
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
 
     outcomes = json.loads(stdout)["outcomes"]
-    reported = {outcome["result"]["s3_key"] for outcome in outcomes if outcome["result"]}
     assert process.returncode == 130
-    assert reported == stored_keys(bucket)
+    assert keys_of(outcomes) == stored_keys(bucket) != set()
     assert {outcome["error"]["code"] for outcome in outcomes if outcome["error"]} == {"INTERRUPTED"}
+    assert "Traceback" not in stderr
+
+
+def test_an_upload_that_is_given_up_takes_back_what_it_wrote(bucket: S3Connection, tmp_path: Path) -> None:
+    """The second Ctrl-C gives up the files under way: their variants go again, and what was stored is reported."""
+    with uploading(bucket, tmp_path, files=4) as process:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert process.returncode == 130
+    assert keys_of(json.loads(stdout)["outcomes"]) == stored_keys(bucket)
     assert "Traceback" not in stderr
 
 

@@ -11,12 +11,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from app.entrypoints.cli.allocator import keep_memory_flat
+from app.services.decoder import confined_processor
+from app.services.decoder.fork_server_client import ServerOrders
 from app.services.s3_connection import S3Connection
 from tests.entrypoints.cli.program import CommandLine, Serving, eventually, run_program, serving, variables_of
 from tests.pictures import decode, make_jpeg
@@ -194,6 +197,21 @@ def test_a_store_folder_that_cannot_be_used_is_named(unconfigured_command_line: 
 
     assert (run.exit_code, run.document["code"]) == (69, "EMBEDDED_S3_UNAVAILABLE")
     assert run.document["cause"]["folder"] == str(tmp_path / ".heaven" / "s3")
+
+
+def test_strict_confinement_that_cannot_be(
+    unconfigured_command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With SANDBOX=strict it does not start where the system lacks a measure, and says which; nothing else starts."""
+    orders = partial(ServerOrders, entry="tests.services.workers.unconfinable")
+    monkeypatch.setattr(confined_processor, "ServerOrders", orders)
+    monkeypatch.setenv("SANDBOX", "strict")
+
+    run = unconfigured_command_line("serve", "--port", "0", "--json")
+
+    assert (run.exit_code, run.document["code"]) == (78, "SANDBOX_UNAVAILABLE")
+    assert "landlock" in run.document["detail"]
+    assert not (tmp_path / ".heaven").exists()
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])

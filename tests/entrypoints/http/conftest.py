@@ -19,6 +19,7 @@ from app.services.image_service import ImageService
 from app.services.memory_store import MemoryStore
 from app.services.results import UploadResult
 from app.services.s3_connection import S3Connection
+from app.services.sandbox.measures import Confinement
 from tests.conftest import IMAGE_TYPES, make_image_service
 from tests.pictures import make_jpeg
 
@@ -40,6 +41,9 @@ class ServicesOf(Services):
     def connect(self) -> S3Connection:
         return CONNECTION
 
+    def start_workers(self) -> Confinement:
+        return Confinement.of(())
+
     def close(self) -> None:
         raise AssertionError("the application closes only what it made")
 
@@ -55,8 +59,8 @@ def jwt_settings(**changes: Any) -> Settings:
 
 
 def make_token(sub: Any = "123", *, key: Any = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
-    """A token good for a minute; a claim given as None is left out."""
-    every = {"sub": sub, "exp": int(time.time()) + 60} | claims
+    """A token good for an hour; a claim given as None is left out."""
+    every = {"sub": sub, "exp": int(time.time()) + 3600} | claims
     return jwt.encode({name: value for name, value in every.items() if value is not None}, key, algorithm=algorithm)
 
 

@@ -6,15 +6,16 @@ import asyncio
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.entrypoints.http.app import create_app
-from app.images.records import RenderedImage, RenderOptions, Structure
-from app.services.decoder.vips_processor import VipsProcessor
+from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
+from app.services.decoder.thread_processor import ThreadProcessor
 from app.services.memory_store import MemoryStore
+from app.services.protocols import ignore_variant
 from tests.conftest import make_image_service
 from tests.entrypoints.http.conftest import (
     CONNECTION,
@@ -227,7 +228,7 @@ def test_client_without_token_is_not_asked_for_its_body() -> None:
             assert read_answer(connection).status == 201
 
 
-class WaitingProcessor(VipsProcessor):
+class WaitingProcessor(ThreadProcessor):
     """A processor that takes until it is told to go on."""
 
     def __init__(self) -> None:
@@ -235,14 +236,22 @@ class WaitingProcessor(VipsProcessor):
         self.began = threading.Event()
         self.cancelled = threading.Event()
 
-    async def render(self, structure: Structure, *, file_size: int, options: RenderOptions) -> RenderedImage:
+    async def render(
+        self,
+        structure: Structure,
+        *,
+        file_size: int,
+        plan: RenderPlan,
+        on_variant: Callable[[Rendition], None] = ignore_variant,
+        waited_seconds: float = 0.0,
+    ) -> RenderedImage:
         self.began.set()
         try:
             await asyncio.sleep(30)
         except asyncio.CancelledError:
             self.cancelled.set()
             raise
-        return await super().render(structure, file_size=file_size, options=options)
+        return await super().render(structure, file_size=file_size, plan=plan, on_variant=on_variant)
 
 
 def test_client_that_leaves_while_its_picture_is_processed() -> None:

@@ -96,6 +96,9 @@ def test_every_operation_is_tried(documented: Any) -> None:
         (wire.ImagePage, results.ImagePage),
         (wire.ImageFacts, results.ImageMetadata),
         (wire.SourceFacts, results.SourceMetadata),
+        (wire.Variant, results.Variant),
+        (wire.PrivacyReceipt, results.PrivacyReceipt),
+        (wire.FocalPoint, results.FocalPoint),
     ],
 )
 def test_wire_shapes_are_those_of_the_service(model: Any, typed_dict: Any) -> None:

@@ -1,0 +1,1 @@
+"""Pictures with canaries in every place for metadata."""
