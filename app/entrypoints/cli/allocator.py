@@ -16,8 +16,8 @@ _MMAP_THRESHOLD_BYTES = 1024 * 1024
 def keep_memory_flat() -> bool:
     """Limits glibc to two arenas and returns large blocks to the system at once; whether that was possible.
 
-    Each thread that handles pictures otherwise keeps an arena as large as the largest it ever saw. Where the allocator is
-    another one (musl, macOS, Windows) nothing happens.
+    Each thread that handles pictures otherwise keeps an arena as large as the largest it ever saw. Where the allocator
+    is another one (musl, macOS, Windows) nothing happens.
     """
     if sys.platform != "linux":
         return False
