@@ -92,9 +92,8 @@ def _server_steps() -> list[Step]:
     return [
         (Measure.NO_NEW_PRIVILEGES, forbid_new_privileges),
         (Measure.NO_NETWORK, leave_network),
-        (Measure.EMPTY_ROOT, enter_empty_root),
         (Measure.UNPRIVILEGED_USER, partial(become_unprivileged, find_free_user())),
-        # A root without these rights may have them as an ordinary user with a namespace of its own.
+        # A root that may not have a network of its own may still, as an ordinary user in a namespace of its own.
         (Measure.NO_NETWORK, leave_network),
         (Measure.EMPTY_ROOT, enter_empty_root),
         (Measure.NO_CAPABILITIES, drop_capabilities),

@@ -20,6 +20,7 @@ _FREE_USERS = range(60578, 61184)
 _NOBODY = 65534
 _CAPABILITY_VERSION_3 = 0x20080522
 _MAX_CAPABILITIES = 64
+_CHANGE_ROOT = 1 << 18
 
 
 def forbid_new_privileges() -> None:
@@ -47,22 +48,29 @@ def become_unprivileged(user: int) -> None:
     """Root becomes this user, in the group of the same number and no other; anybody else stays who they are.
 
     Where root may not become that user, as in containers with few users, it becomes nobody. The new user's threads are
-    bounded.
+    bounded. Of root's capabilities it keeps the one to change its root directory, for `enter_empty_root`: drop it then.
 
     Raises:
         OSError: this root cannot become anybody else.
     """
-    if 0 not in (*os.getresuid(), *os.getresgid()):
+    if 0 not in os.getresuid():
         return
     _shrink_bounding_set()
     os.setgroups([])
+    kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
     for candidate in (user, _NOBODY):
         with contextlib.suppress(OSError):
             os.setresgid(candidate, candidate, candidate)
             os.setresuid(candidate, candidate, candidate)
-            limit_threads()
-            return
-    raise PermissionError(errno.EPERM, "root cannot become another user here")
+            break
+    else:
+        raise PermissionError(errno.EPERM, "root cannot become another user here")
+    limit_threads()
+    try:
+        _set_capabilities(_CHANGE_ROOT)
+    except PermissionError:
+        # As root it had not been allowed to either.
+        _set_capabilities(0)
 
 
 def drop_capabilities() -> None:
@@ -73,8 +81,7 @@ def drop_capabilities() -> None:
     """
     _shrink_bounding_set()
     kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_CLEAR_ALL)
-    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
-    kernel.call("capset", ctypes.c_char_p(header), ctypes.c_char_p(bytes(24)))
+    _set_capabilities(0)
 
 
 def _shrink_bounding_set() -> None:
@@ -82,3 +89,10 @@ def _shrink_bounding_set() -> None:
     with contextlib.suppress(OSError):
         for capability in range(_MAX_CAPABILITIES):
             kernel.prctl(kernel.PR_CAPBSET_DROP, capability)
+
+
+def _set_capabilities(held: int) -> None:
+    """Has these capabilities, as bits, in force and permitted, and none that could be inherited; see capset(2)."""
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    sets = struct.pack("=6I", held, held, 0, 0, 0, 0)
+    kernel.call("capset", ctypes.c_char_p(header), ctypes.c_char_p(sets))

@@ -96,8 +96,8 @@ def main(text: str) -> None:
     _leave_out(orders.without)
     try:
         measures = _confine_server(orders)
-    except SandboxUnavailable as error:
-        _answer({"refused": error.detail})
+    except (SandboxUnavailable, OSError) as error:
+        _answer({"refused": str(error)})
         return
     _answer({"measures": measures, "process": os.getpid()})
     for line in sys.stdin:
