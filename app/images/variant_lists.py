@@ -42,13 +42,8 @@ class ListedVariant:
 
 def list_variants(renditions: Iterable[Rendition]) -> tuple[ListedVariant, ...]:
     """The variants in the order given, each file once: two specs may end as the same one."""
-    listed = {
-        rendition.spec.file_name: ListedVariant(
-            rendition.spec.file_name, rendition.width, rendition.height, len(rendition.body)
-        )
-        for rendition in renditions
-    }
-    return tuple(listed.values())
+    listed = (ListedVariant(each.spec.file_name, each.width, each.height, len(each.body)) for each in renditions)
+    return tuple({variant.file_name: variant for variant in listed}.values())
 
 
 def format_variants(variants: Iterable[ListedVariant]) -> str:

@@ -6,8 +6,11 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.heic_pictures import make_heic
 from tests.images.builders import box, full_box, ispe
+from tests.pictures import quadrants
 
+HEIC = b"heic\0\0\0\0mif1heic"
 AV1C = box(b"av1C", b"\x81\x00\x0c\x00")
 ALPHA = full_box(b"auxC", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
 
@@ -81,6 +84,21 @@ def av1_sequence(width: int, height: int) -> bytes:
     bits = "000" + "1" + "1" + "00000" + f"{15:04b}{15:04b}{width - 1:016b}{height - 1:016b}" + "0" * 40
     body = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
     return obu(1, body)
+
+
+def heic_properties(width: int, height: int) -> tuple[bytes, bytes]:
+    """Size and parameters of a phone photo of this size, in multiples of 32 pixels."""
+    content = make_heic(quadrants(width, height))
+    at = content.index(b"hvcC") - 4
+    return ispe(width, height), content[at : at + int.from_bytes(content[at : at + 4], "big")]
+
+
+def heic_parameters(width: int, height: int) -> bytes:
+    """The sequence parameters of such a photo, as a unit of its coded bytes (ITU-T H.265, clause 7.3.2.2)."""
+    properties = heic_properties(width, height)[1]
+    at = properties.index(b"\x42\x01")
+    size = int.from_bytes(properties[at - 2 : at], "big")
+    return struct.pack(">I", size) + properties[at : at + size]
 
 
 def obu(kind: int, body: bytes) -> bytes:

@@ -86,6 +86,9 @@ def test_the_segments_that_say_how_colours_are_coded_stay_but_carry_nothing_else
     """JFIF and Adobe markers decide how colours read; thumbnails and text appended to them go."""
     content = make_jpeg(20, 20, mode="CMYK")
     adobe = content.index(b"\xff\xee\x00\x0eAdobe")
+    assert clean_copy(ImageFormat.JPEG, content.replace(content[adobe + 9 : adobe + 15], SECRET[:6])) == clean_copy(
+        ImageFormat.JPEG, content
+    )
     loaded = content[:adobe] + b"\xff\xee" + struct.pack(">H", 14 + len(SECRET)) + content[adobe + 4 : adobe + 16]
     loaded += SECRET + content[adobe + 16 :]
     copy = clean_copy(ImageFormat.JPEG, loaded)
@@ -200,6 +203,9 @@ def test_an_animation_of_ours_keeps_frames_and_timing() -> None:
         (b"XMP ", SECRET),
     )
     plain = webp(webp_canvas(24, 16, flags=2), (b"ANIM", bytes(6)), webp_frame((24, 16), still))
+    reserved = bytearray(plain)
+    reserved[reserved.index(b"ANMF") + 23] = 0xFC
+    assert clean_copy(ImageFormat.WEBP, bytes(reserved)) == plain
     assert clean_copy(ImageFormat.WEBP, loaded) == plain
     assert not is_clean(ImageFormat.WEBP, loaded)
 

@@ -20,7 +20,7 @@ from app.images.structure import MAX_JPEG_SCANS, MAX_PARTS, MAX_PROFILE_BYTES, j
 from tests.heic_pictures import make_heic
 from tests.images.builders import box, full_box, gif, grey_tiff, tiff, webp, webp_canvas, webp_chunk, webp_frame
 from tests.images.containers import read
-from tests.images.heif_builders import av1_item, grid_item, heif, obu
+from tests.images.heif_builders import HEIC, Item, av1_item, grid_item, heic_properties, heif, obu
 from tests.pictures import make_jpeg, make_png, make_webp, quadrants, text_bomb_png
 
 JPEG, PNG = make_jpeg(8, 8), make_png(8, 8)
@@ -87,6 +87,20 @@ def _many_parts(image_format: ImageFormat) -> bytes:
     return content[image_format]
 
 
+def test_parts_are_counted_wherever_they_stand() -> None:
+    """Empty parts behind the pixels, divided among frames, or all of them real, are too many just the same."""
+    kind, frame = webp_frame((8, 8))
+    frame += webp_chunk(b"prVt", b"") * (MAX_PARTS // 3) + webp_chunk(*LOSSLESS)
+    strips = grey_tiff(1, 400_000, t278=[1], t273=[8] * 400_000, t279=[1] * 400_000)
+    for content in (
+        JPEG[:-2] + b"\xff\x01" * MAX_PARTS + JPEG[-2:],
+        webp(webp_canvas(8, 8, flags=2), *[(kind, frame)] * 4),
+        tiff(strips, pixels=b"\0"),
+    ):
+        with pytest.raises(ImageCorrupt):
+            read(content)
+
+
 @pytest.mark.parametrize("image_format", ImageFormat)
 def test_a_file_of_a_hundred_thousand_empty_parts_is_refused(image_format: ImageFormat) -> None:
     """Counting empty chunks never keeps the service busy for seconds."""
@@ -104,6 +118,7 @@ def _deep_parts(name: str) -> bytes:
         "chunks in a frame": webp_chunk(b"prVt", b""),
         "sub-blocks": b"\1a",
         "bitstream units": obu(15, b""),
+        "units of a heic": bytes(4),
         "fields": b"\1\0\0\0",
         "stuffed zeros": b"\xff\0",
     }[name]
@@ -112,13 +127,24 @@ def _deep_parts(name: str) -> bytes:
         "chunks in a frame": lambda: webp(webp_canvas(8, 8, flags=2), (kind, frame + many + webp_chunk(*LOSSLESS))),
         "sub-blocks": lambda: gif((8, 8), [(0, 0, 8, 8)], pixels=b"\x02" + many + b"\0"),
         "bitstream units": lambda: heif(replace(item, body=item.body + many)),
+        "units of a heic": lambda: heif(Item(b"hvc1", many, heic_properties(64, 32)), brands=HEIC),
         "fields": lambda: tiff(grey_tiff(8, 250_000, t278=[1], t273=[8] * 250_000, t279=[8] * 250_000), pixels=many),
         "stuffed zeros": lambda: JPEG[:20] + many + JPEG[20:-2] + many + JPEG[-2:],
     }
     return files[name]()
 
 
-@pytest.mark.parametrize("name", ["chunks in a frame", "sub-blocks", "bitstream units", "fields", "stuffed zeros"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chunks in a frame",
+        "sub-blocks",
+        "bitstream units",
+        "units of a heic",
+        "fields",
+        "stuffed zeros",
+    ],
+)
 def test_a_large_file_of_tiny_parts_takes_no_longer_than_moments(name: str) -> None:
     """Twenty-five megabytes of nothing but the smallest parts are read, or refused, within moments."""
     content = _deep_parts(name)
@@ -130,7 +156,8 @@ def test_a_large_file_of_tiny_parts_takes_no_longer_than_moments(name: str) -> N
 
 def test_extents_of_items_are_counted() -> None:
     """Item locations of no bytes, claimed by the million, cost nothing."""
-    location = full_box(b"iloc", b"\0\0" + struct.pack(">H", 0xFFFF) + struct.pack(">HHH", 1, 0, 0xFFFF) * 0xFFFF)
+    entries = b"".join(struct.pack(">HHH", item, 0, 0xFFFF) for item in range(0xFFFF))
+    location = full_box(b"iloc", b"\0\0" + struct.pack(">H", 0xFFFF) + entries)
     before, _, behind = heif(av1_item(8, 8), extra=location).rpartition(b"iloc")
     started = time.process_time()
     with pytest.raises(ImageCorrupt):

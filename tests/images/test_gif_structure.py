@@ -84,6 +84,7 @@ def test_a_later_frame_outside_of_the_canvas_is_corrupt(frame: tuple[int, int, i
     ("content", "error"),
     [
         (gif((12, 8), []), ImageCorrupt),
+        (gif((12, 8), [(0xFFFF, 0, 12, 8)]), ImageCorrupt),
         (gif((12, 8), [FRAME], tail=b"x;"), ImageCorrupt),
         (gif((12, 8), [FRAME], tail=b""), ImageTruncated),
         (gif((12, 8), [FRAME], tail=b"\0\0\0"), ImageTruncated),

@@ -13,7 +13,19 @@ from app.images.structure import heif_boxes, read_structure
 from tests.heic_pictures import make_heic
 from tests.images.builders import box, full_box, ispe, pillow_file
 from tests.images.containers import read
-from tests.images.heif_builders import ALPHA, AV1C, Item, av1_item, av1_sequence, grid_item, heif, obu
+from tests.images.heif_builders import (
+    ALPHA,
+    AV1C,
+    HEIC,
+    Item,
+    av1_item,
+    av1_sequence,
+    grid_item,
+    heic_parameters,
+    heic_properties,
+    heif,
+    obu,
+)
 from tests.pictures import CANARY, exif, quadrants
 
 PICTURE = av1_item(40, 30)
@@ -79,6 +91,16 @@ def test_a_heic_smaller_than_its_bitstream_is_corrupt() -> None:
     assert size_of(make_heic(quadrants(128, 64))) == (128, 64)
     with pytest.raises(ImageCorrupt):
         read(make_heic(quadrants(128, 64)).replace(struct.pack(">II", 128, 64), struct.pack(">II", 64, 32)))
+
+
+def test_a_heic_whose_coded_bytes_bring_other_parameters_is_corrupt() -> None:
+    """Parameters among the coded bytes count as those outside do."""
+    small = Item(b"hvc1", heic_parameters(64, 32), heic_properties(64, 32))
+    assert size_of(heif(small, brands=HEIC)) == (64, 32)
+    with pytest.raises(ImageCorrupt):
+        read(heif(replace(small, body=heic_parameters(192, 64)), brands=HEIC))
+    with pytest.raises(ImageTruncated):
+        read(heif(replace(small, body=small.body[:-1]), brands=HEIC))
 
 
 @pytest.mark.parametrize("body", [b"", b"\x32\x00", obu(1, b""), b"\x0a\x7f", b"\x8a\x00", b"\x0a" + b"\xff" * 9])
@@ -176,6 +198,7 @@ def test_a_file_without_one_of_its_tables_is_corrupt(kind: bytes) -> None:
         AVIF + box(b"meta", bytes(4)),
         heif(PICTURE, extra=full_box(b"pitm", b"\0\2")),
         heif(PICTURE, extra=full_box(b"iloc", bytes(4))),
+        heif(PICTURE, PICTURE).replace(b"\0\2\0\0\0\0\0\1", b"\0\1\0\0\0\0\0\1"),
         heif(replace(PICTURE, properties=(ispe(0, 30), AV1C))),
         heif(replace(PICTURE, properties=(full_box(b"ispe", bytes(4)), AV1C))),
         heif(PICTURE).replace(b"ipma" + bytes(4), b"ipma\0\0\0\1"),

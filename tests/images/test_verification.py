@@ -81,6 +81,25 @@ def test_an_original_longer_than_the_file() -> None:
         checks.accept_result(replace(original(), body=long, format=PNG))
 
 
+def test_a_variant_larger_than_its_spec() -> None:
+    """It is refused before it is handed on: variants are stored while the rest is still being rendered."""
+    wide, square = variants()
+    for forged in (
+        replace(wide, body=make_jpeg(101, 76), width=101, height=76),
+        replace(square, body=make_webp(60, 61), height=61),
+    ):
+        with pytest.raises(NotAsPlanned, match="larger than its spec"):
+            verifier().accept_variant(forged)
+
+
+def test_formats() -> None:
+    """A body is what its spec says, and an original is in a format that browsers show."""
+    with pytest.raises(NotAsPlanned, match="another format"):
+        verifier().accept_variant(replace(variants()[0], body=make_png(100, 75)))
+    with pytest.raises(NotAsPlanned, match="not stored"):
+        verifier().accept_result(replace(original(), format=ImageFormat.GIF))
+
+
 def test_room_for_variants() -> None:
     """All variants together have a bound."""
     checks, (wide, _) = verifier(), variants()

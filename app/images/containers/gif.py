@@ -16,10 +16,13 @@ CONTROL, COMMENT, PLAIN_TEXT, APPLICATION = 0xF9, 0xFE, 0x01, 0xFF
 MAX_GIF_BLOCKS = 3 * MAX_READABLE_FRAMES
 _SCREEN_BYTES, _DESCRIPTOR_BYTES = 13, 10
 _SCREEN = struct.Struct("<6xHH")
+# A screen cannot be larger.
+_MAX_SIDE = 0xFFFF
 _DESCRIPTOR = struct.Struct("<xHHHH")
 # Old writers put the size of their own monitor here. libnsgif does not believe these, nor larger ones.
 _MISTRUSTED_SCREENS = frozenset({(640, 480), (640, 512), (800, 600), (1024, 768), (1280, 1024), (1600, 1200)})
 _MAX_TRUSTED_SIDE = 2048
+_MAX_SIDE = 0xFFFF
 _TABLE_FOLLOWS = 0x80
 # The one application that plays a part: how often the animation repeats.
 _LOOPS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
@@ -89,7 +92,8 @@ def read_gif(content: bytes) -> Reading:
             left, top, across, down = _DESCRIPTOR.unpack_from(content, start)
             if not frames:
                 width, height = _canvas(content, left + across, top + down)
-            if not across or not down or left + across > width or top + down > height:
+            is_outside = left + across > width or top + down > height or max(width, height) > _MAX_SIDE
+            if not across or not down or is_outside:
                 raise ImageCorrupt
             frames += 1
             if frames > MAX_READABLE_FRAMES:
@@ -112,6 +116,8 @@ def _canvas(content: bytes, right: int, bottom: int) -> tuple[int, int]:
     one pixel wider, or is refused where nothing helps.
     """
     width, height = _SCREEN.unpack_from(content)
+    if max(right, bottom) > _MAX_SIDE:
+        raise ImageCorrupt
     if not width or not height:
         return right, bottom
     is_covered = right >= width and bottom >= height

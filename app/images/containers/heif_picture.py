@@ -116,7 +116,6 @@ def _check_coded(
         _check_grid(content, items, item, tiles)
     elif kind == b"iden" and len(tiles) != 1:
         raise ImageCorrupt
-    parts.count(len(tiles))
     for tile in dict.fromkeys(tiles):
         if (coding := items.kinds.get(tile, b"")) not in codings:
             name = _CODING_NAMES.get(coding, "an unknown codec")
