@@ -18,8 +18,11 @@ _CODEC_MODULES = (
     "pi_heif",
     "PIL.AvifImagePlugin",
     "PIL.Image",
+    "PIL.ImageOps",
     "PIL.JpegImagePlugin",
     "PIL.PngImagePlugin",
+    # For EXIF, of any format.
+    "PIL.TiffImagePlugin",
     "PIL.WebPImagePlugin",
 )
 _loaded_in_process: int | None = None
