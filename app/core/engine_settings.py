@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from enum import StrEnum
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_settings import BaseSettings, NoDecode
 
 from app.core.sandbox_mode import Sandbox as Sandbox
+from app.core.setting_checks import parse_json_object
 
 MAX_VARIANT_SIDE = 8192
 MAX_WIDTHS = 12
@@ -201,13 +201,7 @@ def parse_presets(text: str) -> dict[str, Any]:
     Raises:
         ValueError: the text is not such an object; the message says where.
     """
-    try:
-        entries = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"is not JSON: {error}") from None
-    if not isinstance(entries, dict):
-        raise ValueError("must be a JSON object: preset name → width, height, crop")
-    return check_presets(entries)
+    return check_presets(parse_json_object(text, "preset name → width, height, crop"))
 
 
 def check_presets(entries: dict[str, Any]) -> dict[str, PresetSize]:

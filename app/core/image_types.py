@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -19,7 +18,7 @@ from app.core.engine_settings import (
     check_variant_count,
     check_widths,
 )
-from app.core.setting_checks import NamedFault
+from app.core.setting_checks import NamedFault, parse_json_object
 
 PREFIX_PATTERN = r"^[a-z][a-z0-9_-]{0,31}$"
 NAME_PATTERN = PREFIX_PATTERN
@@ -120,12 +119,7 @@ def parse_image_types(text: str) -> dict[str, ImageType]:
     Raises:
         ValueError: the text is not such an object; the message says where.
     """
-    try:
-        entries = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"is not JSON: {error}") from None
-    if not isinstance(entries, dict):
-        raise ValueError("must be a JSON object: type name → prefix, visibility, limits")
+    entries = parse_json_object(text, "type name → prefix, visibility, limits")
     types = dict(DEFAULT_IMAGE_TYPES)
     faults: list[str] = []
     for name, entry in entries.items():

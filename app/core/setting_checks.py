@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -38,6 +40,21 @@ def parse_base_url(text: str, *, default_scheme: str | None) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must hold no credentials, query or fragment")
     return text.rstrip("/")
+
+
+def parse_json_object(text: str, meaning: str) -> dict[str, Any]:
+    """The entries of a JSON object; `meaning` says what it maps to what.
+
+    Raises:
+        ValueError: the text is no such object.
+    """
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from None
+    if not isinstance(entries, dict):
+        raise ValueError(f"must be a JSON object: {meaning}")
+    return entries
 
 
 def check_bucket_name(text: str) -> None:
