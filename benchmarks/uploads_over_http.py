@@ -71,6 +71,7 @@ def compare(services: Sequence[UploadService], bodies: Sequence[bytes], *, round
     print()
     for name, target in _TARGETS.items():
         print(target.report(paired_rate_ratio(results, name)))
+        print(f"      (CPU per upload: {paired_cpu_ratio(results, name):.2f} x ours)")
         if results["ours"][0].stored.total_bytes > results[name][0].stored.total_bytes:
             print(f"MISS  ours stores more bytes than {name}")
     print(SERVING_SHARE.report(statistics.median(done.serving_share for done in results["ours"]) * 100))
@@ -80,6 +81,12 @@ def paired_rate_ratio(results: Mapping[str, Sequence[Round]], peer: str) -> floa
     """Uploads per second of ours over the peer's, the median of the rounds."""
     pairs = zip(results["ours"], results[peer], strict=True)
     return statistics.median(ours.uploads_per_second / theirs.uploads_per_second for ours, theirs in pairs)
+
+
+def paired_cpu_ratio(results: Mapping[str, Sequence[Round]], peer: str) -> float:
+    """CPU of a peer's upload over ours; unlike the rate it hardly depends on what else the machine does."""
+    pairs = zip(results["ours"], results[peer], strict=True)
+    return statistics.median(theirs.cpu_seconds_per_upload / ours.cpu_seconds_per_upload for ours, theirs in pairs)
 
 
 def report(name: str, rounds: Sequence[Round]) -> None:

@@ -118,7 +118,8 @@ class ImageService:
         async def upload(file: UploadSource) -> UploadResult:
             return await self.upload_image(file, image_type, user_id, owner=owner, focal_point=focal_point)
 
-        return await upload_each(files, upload, concurrency=concurrency)
+        # More at once would wait for one another, and be refused for that.
+        return await upload_each(files, upload, concurrency=min(concurrency, self.parts.slots.count))
 
     async def download_image(self, s3_key: str) -> bytes:
         """The stored picture, whole and as it was written.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from app.core.exceptions import ProcessingOverloaded
 
-# Until some have shown how long they take: the first ones wait for the workers' start. And of how many it is remembered.
+# Until some have shown how long they take; the first ones do not, they wait for workers to start. And how many count.
 _GUESSED_SECONDS = 0.05
 _TELLING = 5
 _REMEMBERED = 15
@@ -36,14 +36,14 @@ class Slots:
     """
 
     def __init__(self, count: int, *, max_wait_seconds: float = 3.0) -> None:
-        self._count = count
+        self.count = count
         self._max_wait_seconds = max_wait_seconds
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forgets all holders and waiters: in a forked child, where they are not."""
         self._lock = threading.Lock()
-        self._free = self._count
+        self._free = self.count
         self._waiting: deque[_Waiter] = deque()
         self._took_seconds: deque[float] = deque(maxlen=_REMEMBERED)
 
@@ -120,7 +120,7 @@ class Slots:
         """How many may wait so that the last of them is served in time. One may at any rate."""
         is_known = len(self._took_seconds) >= _TELLING
         usual_seconds = statistics.median(self._took_seconds) if is_known else _GUESSED_SECONDS
-        return max(1, int(self._max_wait_seconds * self._count / max(usual_seconds, 0.001)))
+        return max(1, int(self._max_wait_seconds * self.count / max(usual_seconds, 0.001)))
 
 
 def _wake(waiter: _Waiter, *, is_let_in: bool) -> bool:

@@ -15,7 +15,7 @@ from app.images.formats import ImageFormat
 from app.images.records import Rendition
 from app.images.variants import variant_key
 from app.services.memory_store import MemoryStore
-from app.services.protocols import KeyTaken, NewObject, ignore_variant
+from app.services.protocols import NewObject, ignore_variant
 from tests.services.emitting import (
     PLANS,
     SPECS,
@@ -25,10 +25,7 @@ from tests.services.emitting import (
     rendition_of,
     until,
 )
-from tests.services.image_services import KEY, SENT, put, service_on
-
-FIRST, SECOND = "a1b2c3d4", "zzzzzzzz"
-TAKEN_STEM = f"variants/users/123/20241201_143022_{FIRST}"
+from tests.services.image_services import SENT, service_on
 
 
 def failing_at(number: int, error: Exception) -> Callable[[NewObject], Awaitable[None]]:
@@ -118,7 +115,7 @@ async def test_cancelled_at_any_turn() -> None:
     store = MemoryStore()
     service = emitting_service(store)
     finished: set[str] = set()
-    for turns in range(120):
+    for turns in range(0, 120, 2):
         task = asyncio.create_task(service.upload_image(SENT, "user", 1))
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -127,6 +124,50 @@ async def test_cancelled_at_any_turn() -> None:
             result = await task
             finished |= {result["s3_key"], *(variant["s3_key"] for variant in result["variants"])}
     assert {listed.key for listed in await store.list("")} == finished
+
+
+async def test_write_under_way_when_another_fails() -> None:
+    """A write that is still under way when another one fails never arrives later."""
+    goes_on = asyncio.Event()
+
+    async def hang_or_fail(new: NewObject) -> None:
+        if new.key.endswith(SPECS[0].file_name):
+            await goes_on.wait()
+        elif new.key.endswith(SPECS[1].file_name):
+            raise S3UploadFailed
+
+    store = WatchedStore(hang_or_fail)
+    with pytest.raises(S3UploadFailed):
+        await emitting_service(store).upload_image(SENT, "user", 123)
+    goes_on.set()
+    await asyncio.sleep(0.01)
+    assert await store.keys() == []
+
+
+async def test_cancelled_batch() -> None:
+    """Whoever cancels a batch and waits for its end finds nothing left of the uploads that were under way."""
+    reached = asyncio.Event()
+
+    async def hang(number: int) -> None:
+        await asyncio.sleep(0.001)
+        if number == 3:
+            reached.set()
+            await asyncio.Event().wait()
+
+    class SlowlyDeleting(WatchedStore):
+        async def delete(self, key: str) -> None:
+            await asyncio.sleep(0.01)
+            await super().delete(key)
+
+    store = SlowlyDeleting()
+    service = emitting_service(store, processor=EmittingProcessor(pause=hang))
+    task = asyncio.create_task(service.upload_images([SENT] * 5, "user", 123, concurrency=2))
+    await asyncio.wait_for(reached.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(store.created) >= 3
+    assert await store.keys() == []
 
 
 async def test_cancelled_again_while_taking_back() -> None:
@@ -209,62 +250,20 @@ async def test_what_cannot_be_deleted_is_left_for_the_sweep(caplog: pytest.LogCa
 async def test_time_for_storing_is_bounded() -> None:
     """A store that hangs ends the upload when the time for storing is over, and is not asked for ever to clean up."""
 
-    async def hang(_: NewObject) -> None:
-        await asyncio.Event().wait()
+    class Hanging(WatchedStore):
+        async def delete(self, key: str) -> None:
+            await asyncio.Event().wait()
 
-    service = service_on(WatchedStore(hang), processor=EmittingProcessor(), plans=PLANS, store_timeout_seconds=0.05)
+    async def hang_later(_: NewObject) -> None:
+        if len(store.created) == 4:
+            await asyncio.Event().wait()
+
+    store = Hanging(hang_later)
+    service = service_on(store, processor=EmittingProcessor(), plans=PLANS, store_timeout_seconds=0.05)
     async with asyncio.timeout(2):
         with pytest.raises(S3ConnectionFailed):
             await service.upload_image(SENT, "user", 123)
-
-
-@pytest.mark.parametrize("taken", [*range(len(SPECS)), None])
-async def test_key_that_is_taken_is_drawn_again(taken: int | None) -> None:
-    """When any object of the drawn key is another's, all goes to another key and what was there stays as it was."""
-    store = WatchedStore()
-    service = emitting_service(store, tokens=[FIRST, SECOND])
-    there = KEY if taken is None else f"{TAKEN_STEM}/{SPECS[taken].file_name}"
-    await put(service, there, b"another's")
-    store.created.clear()
-
-    result = await service.upload_image(SENT, "user", 123)
-
-    assert result["s3_key"] == KEY.replace(FIRST, SECOND)
-    ours = {result["s3_key"], *(variant["s3_key"] for variant in result["variants"])}
-    assert len(ours) == len(SPECS) + 1
-    assert all(SECOND in key for key in ours)
-    assert set(await store.keys()) == {there, *ours}
-    stream = await store.get(there)
-    assert b"".join([chunk async for chunk in stream.chunks]) == b"another's"
-    described = await service.get_image_metadata(result["s3_key"])
-    assert described["variants"] == result["variants"]
-    assert described["uploaded_at"] == result["uploaded_at"]
-
-
-async def test_keys_that_stay_taken_leave_nothing() -> None:
-    """A source of randomness that repeats itself ends in an error, and only what was there before remains."""
-    store = WatchedStore()
-    service = emitting_service(store, tokens=[FIRST] * 9)
-    await put(service, f"{TAKEN_STEM}/{SPECS[2].file_name}")
-    with pytest.raises(S3UploadFailed):
-        await service.upload_image(SENT, "user", 123)
-    assert await store.keys() == [f"{TAKEN_STEM}/{SPECS[2].file_name}"]
-
-
-async def test_failure_after_the_key_was_drawn_again() -> None:
-    """An upload that fails under its second key leaves nothing under either."""
-
-    async def refuse_the_second(new: NewObject) -> None:
-        if SECOND in new.key and new.key.startswith("users/"):
-            raise S3UploadFailed
-        if FIRST in new.key and new.key.startswith("users/"):
-            raise KeyTaken
-
-    store = WatchedStore(refuse_the_second)
-    with pytest.raises(S3UploadFailed):
-        await emitting_service(store, tokens=[FIRST, SECOND]).upload_image(SENT, "user", 123)
-    assert len(store.created) == 2 * len(SPECS)
-    assert await store.keys() == []
+    assert len(await store.keys()) == 4
 
 
 async def test_failure_of_one_upload_touches_no_other() -> None:
@@ -275,7 +274,7 @@ async def test_failure_of_one_upload_touches_no_other() -> None:
     before = [listed.key for listed in await store.list("")]
     processor = EmittingProcessor(image_format=ImageFormat.PNG, pause=_break_at_the_end)
     with pytest.raises(ImageCorrupt):
-        await emitting_service(store, processor=processor, tokens=[FIRST]).upload_image(SENT, "user", 123)
+        await emitting_service(store, processor=processor, tokens=["a1b2c3d4"]).upload_image(SENT, "user", 123)
     assert [listed.key for listed in await store.list("")] == before
     assert other["s3_key"] in before
     key = service.parse_key(other["s3_key"])

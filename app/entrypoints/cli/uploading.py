@@ -61,7 +61,8 @@ def upload_files(
             return FileOutcome(path, error=error)
 
     async def upload_all() -> None:
-        gate = asyncio.Semaphore(concurrency)
+        # More at once would wait for one another, and be refused for that.
+        gate = asyncio.Semaphore(min(concurrency, services.image_service.parts.slots.count))
         with _stop_at_interrupt() as stopped, _progress_bar() as progress:
             task = progress.add_task("uploading", total=len(paths))
 

@@ -13,6 +13,7 @@ from PIL import Image, _webp
 
 from app.core.exceptions import ImageTooComplex
 from app.images.cleanup import clean_copy
+from app.images.containers.webp import FLAG_ALPHA
 from app.images.formats import ImageFormat
 from app.images.geometry import Size
 
@@ -21,6 +22,7 @@ _TRANSPARENT = 0
 # Frames that stand for themselves only serve seeking, and each is coded twice to decide.
 _NO_KEY_FRAMES = 0
 _LOSSLESS_EFFORT = 40.0
+_CANVAS_CHUNK, _EXTENDED, _FLAGS_AT = slice(12, 16), b"VP8X", 20
 _MODES = {3: "RGB", 4: "RGBA"}
 
 
@@ -42,6 +44,7 @@ class AnimatedWebpWriter:
     def __init__(self, size: Size, coding: AnimationCoding, *, plays: int) -> None:
         self._coding = coding
         self._clock_ms = 0
+        self._has_alpha = False
         self._encoder = _webp.WebPAnimEncoder(
             size, _TRANSPARENT, plays, False, _NO_KEY_FRAMES, _NO_KEY_FRAMES, coding.is_mixed, False
         )
@@ -54,6 +57,7 @@ class AnimatedWebpWriter:
         frame = Image.frombuffer(mode, (image.width, image.height), image.write_to_memory(), "raw", mode, 0, 1)
         self._put(frame.getim())
         self._clock_ms += duration_ms
+        self._has_alpha |= image.bands == 4
 
     def finish(self) -> bytes:
         """The file. Equal frames in a row have become one that is shown longer."""
@@ -61,7 +65,13 @@ class AnimatedWebpWriter:
         body = self._encoder.assemble("", "", "")
         if body is None:
             raise ImageTooComplex
-        return clean_copy(ImageFormat.WEBP, bytes(body))
+        return clean_copy(ImageFormat.WEBP, self._with_alpha_flag(bytes(body)))
+
+    def _with_alpha_flag(self, body: bytes) -> bytes:
+        """libwebp looks for alpha in the parts that it coded; what shows through may lie outside of all of them."""
+        if not self._has_alpha or body[_CANVAS_CHUNK] != _EXTENDED:
+            return body
+        return body[:_FLAGS_AT] + bytes([body[_FLAGS_AT] | FLAG_ALPHA]) + body[_FLAGS_AT + 1 :]
 
     def _put(self, frame: Any) -> None:
         quality = self._coding.quality

@@ -18,10 +18,12 @@ from app.services.decoder.worker_pool import WorkerPool
 
 _log = get_logger("heaven.workers")
 
+# By number; this module is imported on Windows too, which has no names for them.
+_SIGNAL_NAMES = {number.value: number.name for number in signal.Signals}
 # The worker's own limits, or the system's when memory is short.
-_LIMIT_SIGNALS = frozenset({signal.SIGKILL, signal.SIGXCPU})
+_LIMIT_SIGNALS = frozenset({"SIGKILL", "SIGXCPU"})
 # Libraries abort when a small allocation fails, which happens close to the limit only.
-_ABORT_SIGNALS = frozenset({signal.SIGABRT, signal.SIGTRAP, signal.SIGSEGV, signal.SIGBUS})
+_ABORT_SIGNALS = frozenset({"SIGABRT", "SIGTRAP", "SIGSEGV", "SIGBUS"})
 _SHORT_OF_MEMORY = 0.6
 
 
@@ -62,8 +64,9 @@ class Assignment:
         try:
             return self._run_once(pool)
         except _Lost:
-            # The picture is not to blame: its worker, or the fork server, had ended for a reason of its own.
-            pass
+            # The picture is not to blame: its worker, or the fork server, had ended for a reason of its own, and others
+            # that wait may have ended with it.
+            pool.discard_idle()
         try:
             return self._run_once(pool)
         except _Lost:
@@ -128,10 +131,10 @@ class Assignment:
             # By itself before it began, or together with its fork server. No variant is delivered twice.
             return ProcessingOverloaded() if self._has_delivered else _Lost()
         ended = death.exit
-        name = signal.Signals(ended.signal).name if ended.signal else "none"
+        name = _SIGNAL_NAMES.get(ended.signal, str(ended.signal)) if ended.signal else "none"
         self._note("worker_died", worker, signal=name, peak_memory_bytes=ended.peak_memory_bytes)
-        is_limit = ended.signal in _LIMIT_SIGNALS or (
-            ended.signal in _ABORT_SIGNALS and ended.peak_memory_bytes > _SHORT_OF_MEMORY * pool.memory_bytes
+        is_limit = name in _LIMIT_SIGNALS or (
+            name in _ABORT_SIGNALS and ended.peak_memory_bytes > _SHORT_OF_MEMORY * pool.memory_bytes
         )
         return ImageTooComplex() if is_limit else ImageCorrupt()
 

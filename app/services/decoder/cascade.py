@@ -18,13 +18,21 @@ def build_steps(opened: OpenedImage, sizes: Sequence[Size]) -> list[Any]:
 
     The source is read once, top to bottom. No size may be larger than the one before it.
     """
-    largest = upright_size(*sizes[0], opened.orientation)
-    # Each copy of the largest step is let go as soon as the next one is made.
-    image = resize(opened.image, largest).copy_memory()
+    return build_smaller(decode_upright(opened, sizes[0]), sizes[1:])
+
+
+def decode_upright(opened: OpenedImage, size: Size) -> Any:
+    """The upright picture in this size and in memory, 8-bit sRGB or b-w; afterwards the source may be let go."""
+    # Each copy is let go as soon as the next one is made.
+    image = resize(opened.image, upright_size(*size, opened.orientation)).copy_memory()
     image = without_opaque_alpha(to_srgb(image)).copy_memory()
-    steps = [_turned(image, opened.orientation)]
-    del image
-    for size in sizes[1:]:
+    return _turned(image, opened.orientation)
+
+
+def build_smaller(largest: Any, sizes: Sequence[Size]) -> list[Any]:
+    """The picture in memory, and in each of these sizes, every one made from the one before it."""
+    steps = [largest]
+    for size in sizes:
         steps.append(resize(steps[-1], size).copy_memory())
     return steps
 

@@ -50,7 +50,8 @@ class ConfinedProcessor:
             ProcessingLimits(
                 workers=settings.processing_workers,
                 timeout_seconds=settings.processing_timeout_seconds,
-                max_wait_seconds=settings.processing_max_wait_seconds,
+                # The service's own slots refuse; whom they let in is not refused a second time.
+                max_wait_seconds=settings.processing_timeout_seconds,
                 worker_max_pictures=settings.worker_max_pictures,
             ),
         )

@@ -14,9 +14,11 @@ from app.services.decoder.cascade import resize
 from app.services.decoder.codecs import encode
 from app.services.decoder.palettes import without_unused_colours
 
+_LOSSLESS_FORMATS = (ImageFormat.PNG, ImageFormat.WEBP)
 _QUALITY_STEPS = (70, 55, 40, 25, 10)
 _EFFORT = 0
-_THOROUGH_EFFORT = 9
+# For small pictures: a photo of 5 megapixels takes 6 seconds.
+_THOROUGH_EFFORT, _THOROUGH_PIXELS = 9, 1_000_000
 QualityOf = Callable[[ImageFormat], int]
 
 
@@ -71,36 +73,63 @@ def _is_lossless(structure: Structure) -> bool:
 
 
 def _right_encoding(image: Any, structure: Structure, *, file_size: int, quality_of: QualityOf) -> Encoded:
-    """The sender's format at full quality; JPEG for HEIC and TIFF, which browsers do not show, WebP for alpha."""
-    if structure.format is ImageFormat.GIF:
-        return min((_encoded(image, each, None) for each in (ImageFormat.PNG, ImageFormat.WEBP)), key=_length)
-    if structure.format is ImageFormat.PNG:
-        quick = _encoded(image, ImageFormat.PNG, None)
-        if _length(quick) < file_size:
-            return quick
-        return min(quick, _encoded(image, ImageFormat.PNG, None, effort=_THOROUGH_EFFORT), key=_length)
-    if _is_lossless(structure):
-        return _encoded(image, ImageFormat.WEBP, None)
-    if structure.format is ImageFormat.AVIF:
-        return _encoded(image, ImageFormat.AVIF, quality_of(ImageFormat.AVIF))
-    if structure.format is ImageFormat.WEBP or image.hasalpha():
-        return _encoded(image, ImageFormat.WEBP, quality_of(ImageFormat.WEBP))
-    return _encoded(image, ImageFormat.JPEG, quality_of(ImageFormat.JPEG))
+    """The sender's format where browsers show it. Stills of GIF go without loss, HEIC and TIFF as what suits them."""
+    match structure.format:
+        case ImageFormat.GIF:
+            return min((_encoded(image, each, None) for each in _LOSSLESS_FORMATS), key=_length)
+        case ImageFormat.PNG:
+            return _as_png(image, file_size)
+        case ImageFormat.WEBP | ImageFormat.AVIF:
+            is_lossless = _is_lossless(structure)
+            return _encoded(image, structure.format, None if is_lossless else quality_of(structure.format))
+        case ImageFormat.HEIC | ImageFormat.TIFF:
+            return _suiting(image, quality_of)
+        case ImageFormat.JPEG:
+            return _encoded(image, ImageFormat.JPEG, quality_of(ImageFormat.JPEG))
+
+
+def _as_png(image: Any, file_size: int) -> Encoded:
+    quick = _encoded(image, ImageFormat.PNG, None)
+    if _length(quick) < file_size:
+        return quick
+    return min(quick, _encoded(image, ImageFormat.PNG, None, effort=_thorough_effort(image)), key=_length)
+
+
+def _suiting(image: Any, quality_of: QualityOf) -> Encoded:
+    """JPEG, or WebP where something shines through; PNG for pages of nothing but black and white, unless longer."""
+    lossy_format = ImageFormat.WEBP if image.hasalpha() else ImageFormat.JPEG
+    lossy = _encoded(image, lossy_format, quality_of(lossy_format))
+    if not _is_black_and_white(image):
+        return lossy
+    return min(_encoded(image, ImageFormat.PNG, None), lossy, key=_length)
+
+
+def _is_black_and_white(image: Any) -> bool:
+    # Of the 256 greys all but the first and the last.
+    return bool(image.bands == 1 and image.hist_find().crop(1, 0, 254, 1).max() == 0)
 
 
 def _smaller_encodings(image: Any, structure: Structure, quality_of: QualityOf) -> Iterator[Callable[[], Encoded]]:
     """Ever smaller ones, for files that were squeezed so hard before that the right encoding enlarges them."""
-    if _is_lossless(structure):
-        yield partial(_encoded, image, ImageFormat.WEBP, None, effort=_THOROUGH_EFFORT)
+    if _is_lossless(structure) or structure.format is ImageFormat.TIFF:
+        yield partial(_encoded, image, ImageFormat.WEBP, None, effort=_thorough_effort(image))
     if structure.format is ImageFormat.AVIF:
-        for quality in _QUALITY_STEPS:
-            yield partial(_encoded, image, ImageFormat.AVIF, quality)
-    if not image.hasalpha():
-        for quality in _QUALITY_STEPS:
-            yield partial(_encoded, image, ImageFormat.JPEG, quality)
+        yield from _falling(image, ImageFormat.AVIF, quality_of)
+    elif not image.hasalpha():
+        yield from _falling(image, ImageFormat.JPEG, quality_of)
     yield lambda: _encoded(image, ImageFormat.WEBP, quality_of(ImageFormat.WEBP))
+    yield from _falling(image, ImageFormat.WEBP, quality_of)
+
+
+def _falling(image: Any, image_format: ImageFormat, quality_of: QualityOf) -> Iterator[Callable[[], Encoded]]:
+    right = quality_of(image_format)
     for quality in _QUALITY_STEPS:
-        yield partial(_encoded, image, ImageFormat.WEBP, quality)
+        if quality < right:
+            yield partial(_encoded, image, image_format, quality)
+
+
+def _thorough_effort(image: Any) -> int:
+    return _THOROUGH_EFFORT if image.width * image.height <= _THOROUGH_PIXELS else _EFFORT
 
 
 def _encoded(image: Any, image_format: ImageFormat, quality: int | None, *, effort: int = _EFFORT) -> Encoded:

@@ -87,10 +87,12 @@ def _webp_frames(decoder: Any, structure: Structure, count: int, mode: str) -> I
 def _next_of(decoder: Any) -> tuple[bytes, int]:
     """The next frame's samples, and when it ends in milliseconds from the start."""
     try:
-        pixels, end_ms = decoder.get_next()
+        decoded: tuple[bytes, int] | None = decoder.get_next()
     except PYTHON_DECODER_ERRORS as error:
         raise error_of(str(error)) from error
-    return pixels, end_ms
+    if decoded is None:
+        raise ImageCorrupt
+    return decoded
 
 
 def _useful_profile(profile: bytes | None) -> bytes | None:

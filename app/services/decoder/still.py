@@ -10,7 +10,7 @@ from app.images.formats import ImageFormat
 from app.images.geometry import Size, cascade_sizes, fit_within, original_size, upright_size
 from app.images.records import PictureFacts, RenderedImage, RenderPlan, Rendition, SourceFacts, Structure
 from app.images.variants import VariantSpec
-from app.services.decoder.cascade import build_steps, resize
+from app.services.decoder.cascade import build_smaller, decode_upright, resize
 from app.services.decoder.colours import is_plain
 from app.services.decoder.decoding import open_image, shrink_on_load
 from app.services.decoder.encoding import encode_within
@@ -78,8 +78,11 @@ def decode_still(structure: Structure, plan: RenderPlan, *, original_of: Callabl
     original = original_of(upright)
     sizes = cascade_sizes(original, plan.variants, upright=upright)
     is_unchanged = opened.orientation == 1 and is_plain(opened.image) and original == upright
-    needed = upright_size(*sizes[0], opened.orientation)
-    steps = build_steps(shrink_on_load(opened, structure, needed=needed), sizes)
+    opened = shrink_on_load(opened, structure, needed=upright_size(*sizes[0], opened.orientation))
+    largest = decode_upright(opened, sizes[0])
+    # All pixels of the source may lie in memory.
+    del opened
+    steps = build_smaller(largest, sizes[1:])
     probe = _reduced(steps, _PROBE_SIDE)
     small = _reduced([*steps, probe], _SMALL_SIDE)
     return Still(

@@ -94,14 +94,19 @@ class WorkerPool:
             self._busy.discard(worker)
         worker.dismiss()
 
+    def discard_idle(self) -> None:
+        """All workers that wait are killed: the next ones taken are new."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.dismiss()
+
     def close(self) -> None:
         """Ends all workers, busy ones too, and the fork server. The next worker taken starts everything anew."""
         with self._lock:
             server, self._server = self._server, None
-            idle, self._idle = self._idle, []
             busy, self._busy = self._busy, set()
-        for worker in idle:
-            worker.dismiss()
+        self.discard_idle()
         for worker in busy:
             # Whoever works with it will dismiss it.
             worker.kill()

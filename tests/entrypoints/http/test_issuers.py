@@ -95,7 +95,7 @@ def issuer_api(issuer: Issuer, memory_image_service: ImageService) -> Iterator[A
 
 
 def signed(key: Any, kid: str | None, algorithm: str, **claims: Any) -> str:
-    every = {"sub": "123", "exp": int(time.time()) + 60} | claims
+    every = {"sub": "123", "exp": int(time.time()) + 3600} | claims
     return jwt.encode(every, key, algorithm, headers={"kid": kid} if kid else None)
 
 

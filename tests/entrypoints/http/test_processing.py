@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from app.bootstrap import Services
-from app.core.exceptions import SandboxUnavailable
+from app.core.exceptions import ProcessingOverloaded, SandboxUnavailable
 from app.core.sandbox_mode import Sandbox
 from app.entrypoints.http.app import create_app
 from app.services.decoder import confined_processor
@@ -21,7 +21,7 @@ from app.services.memory_store import MemoryStore
 from app.services.slots import Slots
 from tests.conftest import make_image_service
 from tests.entrypoints.http.conftest import CONNECTION, PHOTO, ServicesOf, make_settings
-from tests.entrypoints.http.raw_uploads import Target, form, head
+from tests.entrypoints.http.raw_uploads import PATH, Target, form, head
 from tests.running_service import run_service
 from tests.services.emitting import EmittingProcessor
 
@@ -82,24 +82,21 @@ def test_overload(busy: Target) -> None:
         assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_refused_before_the_body_is_read(busy: Target) -> None:
+class NoRoom(Slots):
+    """Places for which as many wait as may."""
+
+    def check_room(self) -> None:
+        raise ProcessingOverloaded
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/batch"])
+def test_refused_before_the_body_is_read(path: str) -> None:
     """A client that asks before it sends is told of the overload at once, and need not send its picture."""
-    upload_at_once(busy.port, 6)
-    crowd = threading.Thread(target=upload_at_once, args=(busy.port, CLIENTS))
-    crowd.start()
-    try:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            # Let in while there is room: then it is asked for its body, and goes away.
-            with busy.connect() as connection:
-                connection.sendall(head(len(form(PHOTO)), "Expect: 100-continue"))
-                said = connection.recv(65536)
-            if not said.startswith(b"HTTP/1.1 100"):
-                break
-    finally:
-        crowd.join(30)
-    assert said.startswith(b"HTTP/1.1 503")
-    assert b"PROCESSING_OVERLOADED" in said
+    store = MemoryStore()
+    service = make_image_service(store, CONNECTION, slots=NoRoom(1))
+    with run_service(create_app(ServicesOf(service, make_settings()))) as served:
+        answer = Target(served.port, store).send(head(len(form(PHOTO)), "Expect: 100-continue", path=path))
+    assert (answer.interim, answer.status, answer.problem["code"]) == (False, 503, "PROCESSING_OVERLOADED")
 
 
 async def test_strict_confinement_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ from tests.entrypoints.http.conftest import (
 )
 from tests.entrypoints.http.tokens import RSA_KEY, ask, hand_made, segment
 
+# The tokens are made before the first test runs: a slow suite must not outlive them.
+DAY_SECONDS = 24 * 3600
 NOW = int(time.time())
 FORGED = {
     "no algorithm": hand_made({"alg": "none", "typ": "JWT"}),
@@ -31,7 +33,7 @@ FORGED = {
     "HS512 with the right secret": make_token(algorithm="HS512", key=SECRET + SECRET),
     "RS256": make_token(key=RSA_KEY, algorithm="RS256"),
     "own key in the header": jwt.encode(
-        {"sub": "1", "exp": NOW + 60},
+        {"sub": "1", "exp": NOW + DAY_SECONDS},
         RSA_KEY,
         "RS256",
         headers={"jwk": json.loads(RSAAlgorithm.to_jwk(RSA_KEY.public_key()))},
@@ -40,8 +42,8 @@ FORGED = {
     "without exp": make_token(exp=None),
     "exp as text": make_token(exp="tomorrow"),
     "exp without end": hand_made({"alg": "HS256"}, secret=SECRET.encode(), exp=float("inf")),
-    "not yet valid": make_token(nbf=NOW + 600),
-    "issued in the future": make_token(iat=NOW + 600),
+    "not yet valid": make_token(nbf=NOW + DAY_SECONDS),
+    "issued in the future": make_token(iat=NOW + DAY_SECONDS),
     "without sub": make_token(None),
     "sub as number": hand_made({"alg": "HS256"}, secret=SECRET.encode(), sub=123),
     "sub with a slash": make_token("1/../2"),
@@ -51,7 +53,7 @@ FORGED = {
     "claims of another": ".".join(
         [
             make_token().split(".")[0],
-            segment({"sub": "root", "exp": NOW + 60, "roles": ["admin"]}),
+            segment({"sub": "root", "exp": NOW + DAY_SECONDS, "roles": ["admin"]}),
             make_token().split(".")[2],
         ]
     ),

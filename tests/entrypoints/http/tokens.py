@@ -33,5 +33,5 @@ def segment(content: Any) -> str:
 
 def hand_made(header: dict[str, Any], *, secret: bytes | None = None, **claims: Any) -> str:
     """A token that no library would make."""
-    head = f"{segment(header)}.{segment({'sub': '123', 'exp': int(time.time()) + 60} | claims)}"
+    head = f"{segment(header)}.{segment({'sub': '123', 'exp': int(time.time()) + 3600} | claims)}"
     return f"{head}.{segment(hmac.digest(secret, head.encode(), hashlib.sha256)) if secret else ''}"

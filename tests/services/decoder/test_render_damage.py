@@ -17,8 +17,9 @@ import pytest
 from app.core.exceptions import ImageCorrupt, ImageError, ImageTooManyPixels, ImageTruncated
 from app.images.structure import jpeg_segments
 from app.services.decoder.thread_processor import ThreadProcessor
-from tests.pictures import decode, make_jpeg, make_png, make_webp, pixels_of, png_header, png_of, text_bomb_png
+from tests.pictures import decode, make_jpeg, make_png, make_webp, photo, pixels_of, png_header, png_of, text_bomb_png
 from tests.services.decoder.rendering import LIMITS, PLAN, render
+from tests.services.decoder.sources import make_avif, make_gif, make_tiff
 
 FILES = {
     "jpeg": make_jpeg(160, 120),
@@ -31,6 +32,12 @@ FILES = {
     "webp with transparency": make_webp(160, 120, mode="RGBA"),
     "animated webp": make_webp(80, 60, frames=3),
     "apng": make_png(80, 60, frames=3),
+    "gif": make_gif([photo(80, 60)]),
+    "animated gif": make_gif([photo(80, 60, seed=seed) for seed in range(3)]),
+    "avif": make_avif(photo(160, 120)),
+    "avif with transparency": make_avif(photo(80, 60, mode="RGBA")),
+    "tiff": make_tiff(photo(80, 60), compression="lzw"),
+    "tiled tiff": make_tiff(photo(80, 60), compression="deflate", tile=True),
 }
 
 
@@ -223,10 +230,7 @@ async def test_errors_in_parallel_do_not_touch_good_pictures() -> None:
     processor = ThreadProcessor(threads=4)
     good, bad = make_jpeg(200, 150), _cut_pixels("jpeg", make_jpeg(200, 150), 5)
     contents = [good, bad] * 10
-    jobs = [
-        processor.render(inspect_image(content, LIMITS), file_size=len(content), plan=PLAN)
-        for content in contents
-    ]
+    jobs = [processor.render(inspect_image(content, LIMITS), file_size=len(content), plan=PLAN) for content in contents]
     outcomes = await asyncio.gather(*jobs, return_exceptions=True)
     for content, outcome in zip(contents, outcomes, strict=True):
         assert isinstance(outcome, ImageError) is (content is bad)

@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.images.formats import ImageFormat
-from tests.pictures import CORNERS, decode, make_jpeg, make_png, make_webp, quadrants
+from app.images.metadata.heif_writing import add_exif_item
+from app.images.variants import VariantSpec
+from tests.pictures import CORNERS, decode, exif, make_jpeg, make_png, make_webp, quadrants
 from tests.services.decoder.rendering import render
+from tests.services.decoder.sources import make_animated_webp, make_avif, make_tiff
 
 MAKERS: dict[str, Callable[..., bytes]] = {
     "jpeg": make_jpeg,
@@ -19,6 +22,12 @@ MAKERS: dict[str, Callable[..., bytes]] = {
     "interlaced": lambda *size, **how: make_png(*size, interlaced=True, **how),
     "webp": make_webp,
     "lossless webp": lambda *size, **how: make_webp(*size, lossless=True, **how),
+    "tiff": lambda *_, picture, orientation: make_tiff(picture, orientation=orientation),
+    "tiled tiff": lambda *_, picture, orientation: make_tiff(picture, orientation=orientation, tile=True),
+    "avif": lambda *_, picture, orientation: make_avif(picture, orientation=orientation),
+    "animated webp": lambda *_, picture, orientation: make_animated_webp(
+        [picture, picture.convert("L").convert("RGB")], durations=[100, 100], exif=exif(orientation=orientation)
+    ),
 }
 
 
@@ -43,6 +52,27 @@ def test_a_picture_is_stored_upright(maker: str, orientation: int) -> None:
     assert (rendered.source.width, rendered.source.height) == (120, 80)
     assert_corners(rendered.body)
     assert decode(rendered.body).getexif() == {}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("maker", MAKERS)
+def test_variants_stand_upright_too(maker: str, orientation: int) -> None:
+    """Every variant is turned once, and its width is that of the picture as it is looked at."""
+    content = MAKERS[maker](0, 0, picture=quadrants(120, 80, orientation=orientation), orientation=orientation)
+    (variant,) = render(content, variants=(VariantSpec("60", ImageFormat.WEBP, 60, quality=90),)).variants
+    assert decode(variant.body).size == (variant.width, variant.height) == (60, 40)
+    assert_corners(variant.body)
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_exif_does_not_turn_what_the_container_has_not(orientation: int) -> None:
+    """AVIF and HEIC are turned by their container alone: EXIF in them only says how the camera was held."""
+    turned = make_avif(quadrants(120, 80, orientation=orientation), orientation=orientation)
+    lying = add_exif_item(turned, exif(orientation=8))
+    assert lying is not None
+    rendered = render(lying)
+    assert (rendered.width, rendered.height) == (120, 80)
+    assert_corners(rendered.body)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -84,15 +114,9 @@ def test_extreme_shapes_are_stored(size: tuple[int, int], maker: str) -> None:
     assert min(rendered.width, rendered.height) >= 1
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (make_png(40, 30, frames=3), ImageFormat.PNG),
-        (make_webp(40, 30, frames=3), ImageFormat.WEBP),
-    ],
-)
-def test_of_an_animation_the_first_frame_is_stored(content: bytes, expected: ImageFormat) -> None:
-    """An animation becomes a still picture, and what was sent is remembered as an animation."""
-    rendered = render(content)
-    assert (rendered.format, rendered.source.frames) == (expected, 3)
+def test_of_an_apng_the_first_picture_is_stored() -> None:
+    """An animated PNG becomes a still picture, and what was sent is remembered as an animation."""
+    rendered = render(make_png(40, 30, frames=3))
+    assert (rendered.format, rendered.source.frames, rendered.frames) == (ImageFormat.PNG, 3, 1)
+    assert not rendered.facts.is_animated
     assert getattr(decode(rendered.body), "n_frames", 1) == 1

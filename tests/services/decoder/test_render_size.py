@@ -26,6 +26,7 @@ from tests.pictures import (
     quadrants,
 )
 from tests.services.decoder.rendering import render
+from tests.services.decoder.sources import make_avif, make_gif, make_pillow_tiff, make_tiff
 
 # The shortest EXIF that turns a picture: there is no metadata left to save.
 TURNED = b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"
@@ -56,6 +57,11 @@ SQUEEZERS: dict[str, Callable[[Image.Image], bytes]] = {
     "webp": lambda image: squeezed(image.convert("RGB"), "WEBP", quality=1, method=6),
     "lossless webp": lambda image: squeezed(image.convert("RGB"), "WEBP", lossless=True, method=6),
     "turned webp": lambda image: squeezed(image.convert("RGB"), "WEBP", lossless=True, method=6, exif=TURNED),
+    "gif": lambda image: make_gif([image]),
+    "avif": lambda image: make_avif(image.convert("RGB"), quality=1, speed=8),
+    "turned avif": lambda image: make_avif(image.convert("RGB"), quality=1, speed=8, orientation=6),
+    "tiff": lambda image: make_tiff(image.convert("RGB"), compression="deflate"),
+    "scan": lambda image: make_pillow_tiff(image.convert("1"), compression="group4"),
     "16-bit png": lambda image: make_png16(np.asarray(image.convert("RGB")).astype(np.uint16) * 257),
 }
 
@@ -104,6 +110,11 @@ def test_what_no_quality_makes_smaller_is_stored_with_fewer_pixels() -> None:
         make_webp(400, 300, mode="RGBA", quality=95),
         make_webp(300, 200, lossless=True),
         make_webp(300, 200, orientation=3),
+        make_avif(photo(300, 200)),
+        make_avif(photo(300, 200, mode="RGBA"), quality=60),
+        make_avif(photo(300, 200), orientation=8),
+        make_gif([photo(100, 70)]),
+        make_tiff(photo(300, 200), compression="lzw"),
     ],
 )
 def test_a_stored_picture_uploaded_again_stays_byte_for_byte(content: bytes) -> None:

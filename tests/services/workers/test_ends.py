@@ -55,6 +55,12 @@ async def test_crash(patient: ConfinedProcessor, caplog: pytest.LogCaptureFixtur
     assert (record.message, vars(record)["signal"], vars(record)["format"]) == ("worker_died", number.name, "jpeg")
 
 
+async def test_crash_by_a_signal_without_a_name(patient: ConfinedProcessor) -> None:
+    """However a worker ends, its picture is damaged and nothing worse."""
+    with pytest.raises(ImageCorrupt):
+        await ask(patient, b"die 44")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGXCPU], ids=lambda number: number.name)
 async def test_limit(patient: ConfinedProcessor, number: signal.Signals) -> None:
     """A worker that the kernel ends, for its time or for the machine's memory, had too complex a picture."""

@@ -107,23 +107,34 @@ async def test_an_event_loop_that_ended(make_processor: MakeProcessor) -> None:
 
 
 FORKED = """
-import asyncio, os, sys
+import asyncio, os, sys, threading
 from app.core.sandbox_mode import Sandbox
 from app.services.decoder.confined_processor import ConfinedProcessor, ProcessingLimits
 from app.services.decoder.fork_server_client import ServerOrders
 from tests.services.workers.conftest import MEMORY_BYTES, MISBEHAVING, ask
 
-processor = ConfinedProcessor(ServerOrders(Sandbox.AUTO, MEMORY_BYTES, MISBEHAVING), ProcessingLimits())
+limits = ProcessingLimits(workers=1, timeout_seconds=8, max_wait_seconds=2)
+processor = ConfinedProcessor(ServerOrders(Sandbox.AUTO, MEMORY_BYTES, MISBEHAVING), limits)
+busy = threading.Event()
+async def stall():
+    task = asyncio.create_task(ask(processor, b"one", on_variant=lambda _: busy.set()))
+    await asyncio.to_thread(done.wait)
+    task.cancel()
 def render():
     return asyncio.run(ask(processor, b"honest")).width
 assert render() == 400
+done = threading.Event()
+thread = threading.Thread(target=lambda: asyncio.run(stall()))
+thread.start()
+assert busy.wait(10)
 child = os.fork()
 if not child:
     code = 42 if render() == 400 else 1
     processor.close()
     os._exit(code)
-assert render() == 400
 code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+done.set()
+thread.join()
 assert render() == 400
 processor.close()
 sys.exit(code)
@@ -131,7 +142,7 @@ sys.exit(code)
 
 
 def test_a_forked_service() -> None:
-    """Parent and child each have workers of their own, whatever was rendered before the fork."""
+    """Parent and child each have workers of their own, whatever is being rendered at the fork."""
     command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", FORKED]
     root = Path(__file__).parents[3]
     done = subprocess.run(command, cwd=root, timeout=60, check=False, capture_output=True, text=True)
@@ -165,7 +176,7 @@ async def test_memory_of_an_idle_worker(patient: ConfinedProcessor) -> None:
     """What a large picture took is given back once there is nothing to do."""
     await ask(patient, b"hoard")
     worker = max(children_of(fork_server_of()), key=resident_of)
-    wait_until(lambda: resident_of(worker) < 150 * 1024)
+    wait_until(lambda: resident_of(worker) < 90 * 1024)
 
 
 def resident_of(process: int) -> int:
