@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.images.formats import ImageFormat
@@ -161,6 +161,7 @@ def test_every_text_among_the_facts_is_checked() -> None:
                 check_facts(forged_fact(name, "\n"))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes(body: bytes) -> None:
     """Bytes of any kind are refused in the same way."""

@@ -66,7 +66,10 @@ def render_animation(structure: Structure, *, file_size: int, plan: RenderPlan, 
     is_mixed = original.is_drawn or _pixels(moving, structure) <= _MAX_MIXED_PIXELS
     outputs = {}
     for each in moving:
-        coding = AnimationCoding(qualities.of_variant(each.spec), _METHOD, is_mixed)
+        # AVIF's numbers mean something else than WebP's.
+        is_asked = each.spec in plan.variants
+        quality = qualities.of_variant(each.spec) if is_asked else qualities.of_original(ImageFormat.WEBP)
+        coding = AnimationCoding(quality, _METHOD, is_mixed)
         outputs[each.spec] = Output(each.canvas, each.step, renderer.region_of(each), coding)
     first = original.first_attempt()
     bodies = write_animations(structure, {*outputs.values(), *first})
@@ -107,7 +110,12 @@ def _moves(spec: VariantSpec) -> bool:
 
 def _affordable(plan: RenderPlan, still: Still, *, frames: int) -> list[PlannedVariant]:
     """The variants that move, each in WebP, as many as their pixels allow."""
-    specs = dict.fromkeys(replace(spec, format=ImageFormat.WEBP) for spec in plan.variants if _moves(spec))
+    named = {spec.name for spec in plan.variants if spec.format is ImageFormat.WEBP}
+    specs = dict.fromkeys(
+        replace(spec, format=ImageFormat.WEBP)
+        for spec in plan.variants
+        if spec.format is ImageFormat.WEBP or (spec.format is ImageFormat.AVIF and spec.name not in named)
+    )
     planned = plan_variants(specs, still.sizes, upright=still.upright)
     chosen = affordable_animations([each.canvas for each in planned], frames=frames)
     return [each for at, each in enumerate(planned) if at in chosen]

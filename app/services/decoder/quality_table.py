@@ -28,7 +28,7 @@ class QualityTable:
         return fixed or self._chosen(image_format, self._qualities.target, _ORIGINAL_EFFORT)
 
     def of_variant(self, spec: VariantSpec) -> int | None:
-        """1 to 100; None for formats without loss. A stand-in takes the plan's quality of its own format."""
+        """1 to 100; None for formats without loss. JPEG and WebP mean the same by a number, so stand-ins keep it."""
         if spec.format in _LOSSLESS:
             return None
         return spec.quality or self._chosen(spec.format, spec.target, spec.effort)

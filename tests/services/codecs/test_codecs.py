@@ -74,17 +74,18 @@ def test_quality_trades_bytes_for_likeness(image_format: ImageFormat) -> None:
 @pytest.mark.parametrize("image_format", [ImageFormat.JPEG, ImageFormat.WEBP, ImageFormat.PNG])
 def test_more_effort_saves_bytes(image_format: ImageFormat) -> None:
     """The slow encodings that background work makes are smaller."""
-    picture = vips_image(landscape(320, 256))
+    picture = vips_image(landscape())
     quick, slow = (encode(picture, image_format, quality=80, effort=effort) for effort in (0, 9))
     assert len(slow) < len(quick)
 
 
 def test_more_effort_gives_better_avifs() -> None:
-    """Slow AVIFs are smaller and yet no less similar than quick ones."""
+    """A slow AVIF of no more bytes is more similar than a quick one."""
     picture = landscape(320, 256)
     quick = encode(vips_image(picture), ImageFormat.AVIF, quality=70, effort=0)
-    slow = [encode(vips_image(picture), ImageFormat.AVIF, quality=quality, effort=5) for quality in range(54, 72, 4)]
-    assert any(len(each) < len(quick) and judged(picture, each) > judged(picture, quick) for each in slow)
+    slow = (encode(vips_image(picture), ImageFormat.AVIF, quality=quality, effort=7) for quality in range(75, 55, -1))
+    fits = next(each for each in slow if len(each) <= len(quick))
+    assert judged(picture, fits) > judged(picture, quick)
 
 
 @pytest.mark.parametrize("image_format", WRITTEN)

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.images.formats import ImageFormat
@@ -96,6 +96,7 @@ def test_the_other_end_has_gone(ends: tuple[Channel, socket.socket]) -> None:
         channel.send({}, bytes(10_000_000), deadline=soon())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_noise(noise: bytes) -> None:
     """Random bytes are garbage, or no whole message; never anything else."""
