@@ -104,7 +104,7 @@ def report(name: str, rounds: Sequence[Round]) -> None:
 
 
 def soak(service: UploadService, bodies: Sequence[bytes], *, uploads: int) -> None:
-    """Memory after each tenth of the uploads. Between collections it goes up and down: the highest of each half count."""
+    """Memory after each tenth of the uploads. Between collections it goes up and down: the highest of a half counts."""
     serving: list[float] = []
     for number in range(1, _SOAK_REPORTS + 1):
         done = run_round(service, bodies, uploads=max(1, uploads // _SOAK_REPORTS))
