@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyvips
+from PIL import Image
 
 from app.images.formats import ImageFormat
 from app.images.inspection import inspect_image
@@ -25,72 +27,116 @@ _SHRINKS = (8, 4, 2, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
-    """One file of the upload as the engine chose it: its pixels' size and what its encoder was told."""
+class Canvas:
+    """The pixels that some files of the upload share: their size, and whether they are cut out of a larger step."""
 
-    name: str
-    format: ImageFormat
     width: int
     height: int
     is_cropped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One file: what Pillow's encoder was told for it, or nothing where another one wrote it."""
+
+    name: str
+    format: ImageFormat
+    saved_with: tuple[str, dict[str, Any]] | None
     options: dict[str, Any]
 
 
+@dataclass(slots=True)
+class Heard:
+    """What an encoder was given for a file: the pixels' size, what `encode` was told, and what Pillow was."""
+
+    size: tuple[int, int]
+    options: dict[str, Any]
+    saved_with: tuple[str, dict[str, Any]] | None
+
+
 def whole_limit(work: Work) -> Callable[[], Renditions]:
-    """The engine's files again, at the qualities that it chose: decode, a cascade of sizes, encode, nothing else."""
-    encodings = _encodings_of(work)
-    plain = sorted({(each.width, each.height) for each in encodings if not each.is_cropped}, reverse=True)
+    """The engine's files again, at the qualities that it chose: decode, a cascade of sizes, encode, nothing else.
+
+    Every canvas is resized once and every file is encoded once, by the bare encoder; nothing is cleaned or checked.
+    """
+    files = _files_of(work)
+    plain = sorted({(canvas.width, canvas.height) for canvas in files if not canvas.is_cropped}, reverse=True)
 
     def run() -> Renditions:
         made: Renditions = {}
         steps = _cascade(work.content, plain)
-        for each in encodings:
-            step = steps.get((each.width, each.height)) or _cropped(steps, each)
-            made[f"{each.name}.{each.format.value}"] = codecs.encode(step, each.format, **each.options)
+        for canvas, encodings in files.items():
+            step = _cropped(steps, canvas) if canvas.is_cropped else steps[canvas.width, canvas.height]
+            picture = _to_pillow(step)
+            for each in encodings:
+                made[f"{each.name}.{each.format.value}"] = _encode(step, picture, each)
         return made
 
     return run
 
 
-def _encodings_of(work: Work) -> list[Encoding]:
+def _encode(step: Any, picture: Image.Image, each: Encoding) -> bytes:
+    if each.saved_with is None:
+        return codecs.encode(step, each.format, **each.options)
+    name, options = each.saved_with
+    target = io.BytesIO()
+    picture.save(target, name, **options)
+    return target.getvalue()
+
+
+def _to_pillow(step: Any) -> Image.Image:
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[step.bands]
+    return Image.frombuffer(mode, (step.width, step.height), step.write_to_memory(), "raw", mode, 0, 1)
+
+
+def _files_of(work: Work) -> dict[Canvas, list[Encoding]]:
     """What the engine encodes for good, heard from the encoder while the engine runs once."""
-    heard: dict[bytes, tuple[Any, dict[str, Any]]] = {}
+    heard: dict[bytes, Heard] = {}
     with _listening_to_encoder(heard):
         structure = inspect_image(work.content, LIMITS)
         rendered = render_picture(structure, file_size=len(work.content), plan=plan_of(work), emit=ignore_variant)
-    files = [
+    files = [("original", rendered.format, rendered.body, False)]
+    files += [
         (each.spec.name, each.spec.format, each.body, each.spec.crop is not Crop.NONE) for each in rendered.variants
     ]
-    files.append(("original", rendered.format, rendered.body, False))
-    return [
-        Encoding(name, image_format, *_size(heard[body][0]), is_cropped, heard[body][1])
-        for name, image_format, body, is_cropped in files
-        if body in heard
-    ]
+    # Uncropped ones first: a preset that fills the same size is the same file, made once.
+    files.sort(key=lambda file: file[3])
+    found: dict[Canvas, list[Encoding]] = {}
+    for name, image_format, body, is_cropped in files:
+        if (what := heard.pop(body, None)) is not None:
+            encoding = Encoding(name, image_format, what.saved_with, what.options)
+            found.setdefault(Canvas(*what.size, is_cropped), []).append(encoding)
+    return found
 
 
 @contextmanager
-def _listening_to_encoder(heard: dict[bytes, tuple[Any, dict[str, Any]]]) -> Iterator[None]:
-    encode = codecs.encode
+def _listening_to_encoder(heard: dict[bytes, Heard]) -> Iterator[None]:
+    encode, saved = codecs.encode, codecs._saved
+    last_saved: list[tuple[str, dict[str, Any]]] = []
+
+    def listen_to_pillow(picture: Image.Image, name: str, **options: Any) -> bytes:
+        last_saved.append((name, options))
+        return saved(picture, name, **options)
 
     def listen(image: Any, image_format: ImageFormat, **options: Any) -> bytes:
+        last_saved.clear()
         body = encode(image, image_format, **options)
-        heard[body] = (image, options)
+        # Of a PNG that was tried both ways nobody knows which one won.
+        by_pillow = last_saved[-1] if last_saved and image_format is not ImageFormat.PNG else None
+        heard[body] = Heard((image.width, image.height), options, by_pillow)
         return body
 
     users = [module for name, module in sys.modules.items() if name.startswith("app.services.decoder")]
     users = [module for module in users if getattr(module, "encode", None) is encode]
     try:
+        codecs._saved = listen_to_pillow
         for module in users:
             module.encode = listen  # type: ignore[attr-defined]
         yield
     finally:
+        codecs._saved = saved
         for module in users:
             module.encode = encode  # type: ignore[attr-defined]
-
-
-def _size(image: Any) -> tuple[int, int]:
-    return image.width, image.height
 
 
 def _cascade(content: bytes, sizes: list[tuple[int, int]]) -> dict[tuple[int, int], Any]:
@@ -105,7 +151,9 @@ def _cascade(content: bytes, sizes: list[tuple[int, int]]) -> dict[tuple[int, in
     step = image.resize(width / image.width, vscale=height / image.height)
     if step.get_typeof("icc-profile-data"):
         step = step.icc_transform("srgb", embedded=True)
-    step = step.copy_memory().autorot().copy_memory()
+    step = step.copy_memory()
+    if orientation != 1:
+        step = step.autorot().copy_memory()
     steps = {sizes[0]: step}
     for size in sizes[1:]:
         step = step.resize(size[0] / step.width, vscale=size[1] / step.height).copy_memory()
@@ -113,7 +161,7 @@ def _cascade(content: bytes, sizes: list[tuple[int, int]]) -> dict[tuple[int, in
     return steps
 
 
-def _cropped(steps: dict[tuple[int, int], Any], each: Encoding) -> Any:
+def _cropped(steps: dict[tuple[int, int], Any], each: Canvas) -> Any:
     """The middle of the smallest step that covers the box."""
     covering = [step for step in steps.values() if step.width >= each.width and step.height >= each.height]
     step = min(covering, key=lambda candidate: candidate.width)

@@ -101,6 +101,8 @@ def write_animations(structure: Structure, outputs: Collection[Output]) -> dict[
             step = steps[output.step]
             canvas = step if output.region is None else cut(step, output.region, output.canvas)
             writer.add(canvas, duration_ms=frame.duration_ms)
+        # Not held while the next one is decoded.
+        del frame
     return {output: writer.finish() for output, writer in writers.items()}
 
 

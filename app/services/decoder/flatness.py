@@ -19,9 +19,10 @@ def is_flat(image: Any) -> bool:
     if image.width < 2:
         return False
     rows = image.subsample(1, max(1, image.height // _LOOKED_AT_ROWS))
-    pixels = rows.numpy().reshape(-1, image.width, image.bands)
-    if (pixels[:, 1:] == pixels[:, :-1]).all(axis=2).mean() < _EVEN_SHARE:
+    samples = rows.numpy().reshape(-1, image.width, image.bands)
+    pixels = samples[..., 0].astype(np.uint32)
+    for band in range(1, image.bands):
+        pixels |= samples[..., band].astype(np.uint32) << np.uint32(8 * band)
+    if (pixels[:, 1:] == pixels[:, :-1]).mean() < _EVEN_SHARE:
         return False
-    weights = 256 ** np.arange(image.bands, dtype=np.uint32)
-    colours = np.unique((pixels * weights).sum(axis=2, dtype=np.uint32)).size
-    return bool(colours <= max(_PALETTE_COLOURS, _COLOURS_SHARE * pixels.shape[0] * image.width))
+    return bool(np.unique(pixels).size <= max(_PALETTE_COLOURS, _COLOURS_SHARE * pixels.size))

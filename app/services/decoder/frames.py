@@ -20,7 +20,7 @@ from app.services.decoder.vips_library import load_vips
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame in memory, as it is shown, and for how many milliseconds."""
+    """One frame, as it is shown, and for how many milliseconds. Its pixels must be read before the next frame's."""
 
     opened: OpenedImage
     duration_ms: int
@@ -55,10 +55,8 @@ def _open_gif(structure: Structure) -> Frames:
 
 
 def _gif_frames(roll: Any, height: int) -> Iterator[Frame]:
-    region = load_vips().Region.new(roll)
     for at, duration in enumerate(roll.get("delay")):
-        pixels = region.fetch(0, at * height, roll.width, height)
-        yield Frame(OpenedImage(in_memory(pixels, roll.width, height, roll.bands, None), 1, pixels), duration)
+        yield Frame(OpenedImage(roll.crop(0, at * height, roll.width, height), 1), duration)
 
 
 def _open_webp(structure: Structure) -> Frames:
@@ -82,6 +80,8 @@ def _webp_frames(decoder: Any, structure: Structure, count: int, mode: str) -> I
         image = in_memory(pixels, structure.width, structure.height, 4, profile)
         yield Frame(OpenedImage(image if mode == "RGBA" else image[:3], orientation, pixels), end_ms - shown_ms)
         shown_ms = end_ms
+        # Not held while the next one is decoded.
+        del pixels, image
 
 
 def _next_of(decoder: Any) -> tuple[bytes, int]:

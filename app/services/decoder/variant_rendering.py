@@ -46,7 +46,7 @@ class VariantRenderer:
         self._focal_point = focal_point
         self._alpha_format = alpha_format
         self._qualities = qualities
-        self._attention: dict[Size, FocalPoint] = {}
+        self._attention: FocalPoint | None = None
         self._last_cut: tuple[Region, Size, Any] | None = None
         self._bodies: dict[tuple[object, ...], bytes] = {}
 
@@ -84,9 +84,9 @@ class VariantRenderer:
         if self._focal_point is not None:
             return self._focal_point
         if variant.spec.crop is Crop.ATTENTION:
-            if variant.canvas not in self._attention:
-                self._attention[variant.canvas] = attention_point(self._small, variant.canvas)
-            return self._attention[variant.canvas]
+            if self._attention is None:
+                self._attention = attention_point(self._small)
+            return self._attention
         return CENTRE
 
     def _spec_for(self, spec: VariantSpec, canvas: Any) -> VariantSpec:

@@ -11,11 +11,13 @@ from PIL import Image
 
 from app.core.exceptions import ImageError, ImageTruncated
 from app.images.formats import ImageFormat
+from app.images.inspection import inspect_image
 from app.images.structure import gif_blocks
 from app.images.variants import Crop, VariantSpec, VariantTable
+from app.services.decoder.animation import write_animations
 from tests.icc_profiles import display_p3
 from tests.pictures import make_webp, photo
-from tests.services.decoder.rendering import render
+from tests.services.decoder.rendering import LIMITS, render
 from tests.services.decoder.sources import make_animated_webp, make_gif
 
 Frames = list[np.ndarray[Any, np.dtype[np.float64]]]
@@ -240,13 +242,14 @@ def test_damage_in_any_frame_gives_a_whole_animation_or_an_error_of_ours() -> No
         assert len(read(rendered.body)[0]) == rendered.frames
 
 
-def test_a_damaged_later_frame_is_noticed_where_the_file_would_be_kept_as_it_is() -> None:
-    """Every frame is decoded, also those of which nothing new is made."""
-    content = bytearray(make_animated_webp([photo(*SIZE, seed=seed) for seed in range(3)], durations=[90] * 3))
-    last = content.rindex(b"VP8 ")
-    content[last + 30 : last + 200] = b"\xff" * 170
-    try:
-        rendered = render(bytes(content))
-    except ImageError:
-        return
-    assert len(read(rendered.body)[0]) == rendered.frames
+def test_a_damaged_later_frame_is_noticed_also_where_nothing_new_is_made_of_it() -> None:
+    """A long animation that is stored as it was sent has been decoded to its end."""
+    content = bytearray(
+        make_animated_webp([photo(*SIZE, seed=seed) for seed in range(3)], durations=[90] * 3, lossless=True)
+    )
+    last = content.rindex(b"VP8L")
+    content[last + 40 : last + 600] = b"\xff" * 560
+    structure = inspect_image(bytes(content), LIMITS)
+    assert structure.frames == 3
+    with pytest.raises(ImageError):
+        write_animations(structure, [])
