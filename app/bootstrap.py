@@ -11,6 +11,7 @@ from functools import cache
 from app.core.config import Settings
 from app.services.bucket_setup import prepare_embedded_bucket
 from app.services.decoder.confined_processor import ConfinedProcessor
+from app.services.delivery_policy import DeliveryPolicy
 from app.services.embedded_s3 import EmbeddedS3
 from app.services.engine_plans import pixel_limits_of, plans_of
 from app.services.image_service import ImageService
@@ -132,6 +133,7 @@ class Services:
             keeps_copyright=settings.keep_copyright,
             source_timeout_seconds=settings.upload_total_timeout_seconds,
             store_timeout_seconds=settings.s3_total_timeout_seconds,
+            delivery=DeliveryPolicy.from_settings(settings),
         )
 
 

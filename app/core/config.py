@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from app.core.delivery_settings import DeliveryAccess, DeliverySettings
 from app.core.engine_settings import EngineSettings
 from app.core.exceptions import ConfigurationError
 from app.core.image_types import (
@@ -22,6 +23,9 @@ from app.core.image_types import (
     parse_image_types,
 )
 from app.core.setting_checks import NamedFault, check_bucket_name, faults_of, parse_base_url
+from app.core.store_choices import AddressingStyle as AddressingStyle
+from app.core.store_choices import ChecksumMode as ChecksumMode
+from app.core.store_choices import SignatureVersion as SignatureVersion
 
 _SECONDS_MAX = 600.0
 MIN_JWT_SECRET_BYTES = 32
@@ -34,22 +38,6 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-class AddressingStyle(StrEnum):
-    AUTO = "auto"
-    PATH = "path"
-    VIRTUAL = "virtual"
-
-
-class ChecksumMode(StrEnum):
-    AUTO = "auto"
-    WHEN_SUPPORTED = "when_supported"
-    WHEN_REQUIRED = "when_required"
-
-
-class SignatureVersion(StrEnum):
-    S3V4 = "s3v4"
-
-
 class AuthMode(StrEnum):
     NONE = "none"
     JWT = "jwt"
@@ -60,7 +48,7 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Settings(EngineSettings):
+class Settings(DeliverySettings, EngineSettings):
     """The service's configuration, frozen. Build it with `Settings.load()`, which names every fault."""
 
     model_config = SettingsConfigDict(
@@ -154,6 +142,14 @@ class Settings(EngineSettings):
     jwt_issuer: str | None = Field(None, description="Required `iss` of tokens. Unset: not checked.")
 
     heaven_home: Path = Field(Path(".heaven"), description="Folder of the embedded store's data and credentials.")
+
+    @field_validator("environment")
+    @classmethod
+    def _check_access(cls, value: Environment, info: ValidationInfo) -> Environment:
+        is_for_people = value in {Environment.STAGING, Environment.PRODUCTION}
+        if is_for_people and info.data.get("delivery_access") is DeliveryAccess.OPEN:
+            raise NamedFault("DELIVERY_ACCESS", f"must not be open when ENVIRONMENT={value.value}")
+        return value
 
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url", "cdn_base_url", "jwt_jwks_url")
     @classmethod

@@ -27,17 +27,23 @@ TOPICS = {
     "max_image_pixels": "Limits on pictures",
     "animation": "What is made of a picture",
     "processing_workers": "Decoders and their confinement",
+    "delivery_access": "Delivery",
+    "url_window_seconds": "Presigned URLs",
+    "cloudfront_key_pair_id": "CloudFront",
     "auth_mode": "Callers",
     "heaven_home": "Embedded store",
 }
 _UNITS = {"_seconds": "seconds", "_bytes": "bytes", "_pixels": "pixels"}
 _COMPUTED_DEFAULTS = {
     "processing_workers": "number of cores",
+    "delivery_keys": "none",
     "image_types": "user, property, room",
     "variant_presets": "thumb 320 × 320, card 640 × 480, cover 1600 × 900",
 }
 
+_PATHS = {"cloudfront_private_key_file": "file"}
 _WRITTEN_RANGES = {
+    "delivery_keys": "secret texts",
     "image_types": "JSON",
     "variant_presets": "JSON",
     "variant_widths": "numbers or `none`",
@@ -124,12 +130,15 @@ def _range_of(name: str, field: FieldInfo) -> str:
         return " or ".join(f"`{choice}`" for choice in pattern.strip("^$()").split("|"))
     if kind in {int, float}:
         return _number_range(name, field)
-    return "URL" if name.endswith("_url") else "folder" if kind is Path else "text"
+    return "URL" if name.endswith("_url") else _PATHS.get(name, "folder") if kind is Path else "text"
 
 
 def _number_range(name: str, field: FieldInfo) -> str:
     limits = {
-        edge: value for entry in field.metadata for edge in ("ge", "gt", "le") if (value := getattr(entry, edge, None))
+        edge: value
+        for entry in field.metadata
+        for edge in ("ge", "gt", "le")
+        if (value := getattr(entry, edge, None)) is not None
     }
     low = limits.get("ge", f"over {limits.get('gt', 0):g}")
     unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), "")

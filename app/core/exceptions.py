@@ -13,6 +13,10 @@ ImageServiceError
 │   ├── InvalidImageKey           IMAGE_KEY_INVALID
 │   ├── InvalidExpiry             URL_EXPIRY_INVALID
 │   ├── InvalidCursor             CURSOR_INVALID
+│   ├── InvalidTransform          TRANSFORM_INVALID
+│   ├── InvalidSignature          URL_SIGNATURE_INVALID
+│   ├── UrlExpired                URL_EXPIRED
+│   ├── InvalidGrant              GRANT_INVALID
 │   ├── TooManyFiles              BATCH_TOO_LARGE
 │   ├── UploadTimedOut            UPLOAD_TIMED_OUT
 │   ├── RangeNotSatisfiable       RANGE_NOT_SATISFIABLE
@@ -153,9 +157,31 @@ class InvalidCursor(RequestError):
     title = "The cursor is not one that this service gave."
 
 
+class InvalidTransform(RequestError):
+    """The detail names the options that are wrong."""
+
+    code = ErrorCode.TRANSFORM_INVALID
+    title = "That is not a transform of this service."
+
+
+class InvalidSignature(RequestError):
+    code = ErrorCode.URL_SIGNATURE_INVALID
+    title = "The URL is not signed by this service."
+
+
+class UrlExpired(RequestError):
+    code = ErrorCode.URL_EXPIRED
+    title = "The URL has expired."
+
+
+class InvalidGrant(RequestError):
+    code = ErrorCode.GRANT_INVALID
+    title = "The grant is not valid, has expired or is for other images."
+
+
 class TooManyFiles(RequestError):
     code = ErrorCode.BATCH_TOO_LARGE
-    title = "Too many files in one batch."
+    title = "Too many entries in one batch."
 
 
 class UploadTimedOut(RequestError):

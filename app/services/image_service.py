@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from app.core.exceptions import (
-    ImageNotFound,
-    InvalidExpiry,
-    InvalidImageKey,
-    InvalidImageType,
-    S3ConnectionFailed,
-)
-from app.core.image_types import ImageType, Visibility
+from app.core.exceptions import S3ConnectionFailed
 from app.images.facts import Facts
 from app.images.focal_points import parse_focal_point
-from app.images.keys import ImageKey, parse_image_key, parse_user_id
+from app.images.keys import parse_user_id
 from app.services.batches import upload_each
 from app.services.deletion import delete_image_objects
 from app.services.listing import list_page
@@ -30,39 +22,19 @@ from app.services.store_time import store_time
 from app.services.stored_images import describe_listed, describe_stored, describe_uploaded
 from app.services.sweeping import DEFAULT_AGE, Garbage, Removal, SweepReport, plan_sweep, sweep_variants
 from app.services.upload_sources import UploadSource, name_of
+from app.services.url_methods import UrlMethods
 from app.services.variant_storing import storing_image
 from app.services.wiring import Wiring
 
-MIN_EXPIRY_SECONDS = 1
-MAX_EXPIRY_SECONDS = 7 * 24 * 3600
-DEFAULT_EXPIRY_SECONDS = 3600
 MAX_PAGE = 1000
 
 
-class ImageService:
+class ImageService(UrlMethods):
     """Images in a bucket. Safe for threads and tasks; the parts are wired at the first use.
 
     Every method that takes an `s3_key` raises `InvalidImageKey` for anything that is not a key of a known image type,
     and the errors of the store (`S3Error`) where it asks the store.
     """
-
-    def __init__(self, wire: Callable[[], Wiring]) -> None:
-        self._wire = wire
-        self._lock = threading.Lock()
-        self._parts: Wiring | None = None
-
-    @property
-    def parts(self) -> Wiring:
-        """The wired parts.
-
-        Raises:
-            ConfigurationError: the settings are wrong.
-        """
-        if self._parts is None:
-            with self._lock:
-                if self._parts is None:
-                    self._parts = self._wire()
-        return self._parts
 
     async def upload_image(
         self,
@@ -85,7 +57,7 @@ class ImageService:
             ProcessingOverloaded: too many pictures are waiting; repeat later.
             S3Error: the store; `retryable` says whether repeating helps.
         """
-        parts, kind = self.parts, self._find_type(image_type)
+        parts, kind = self.parts, self.find_type(image_type)
         folder_user = None if user_id is None else parse_user_id(user_id)
         image_owner = folder_user if owner is None else parse_user_id(owner)
         focus = None if focal_point is None else parse_focal_point(focal_point)
@@ -157,7 +129,7 @@ class ImageService:
             ImageNotFound: there is none.
         """
         key = self.parse_key(s3_key)
-        stored = await self._head(key)
+        stored = await self.head(key)
         return describe_stored(key, stored, self.type_name(key), self.visibility_of(key), self.parts.urls)
 
     async def find_object(self, s3_key: str) -> StoredObject:
@@ -166,7 +138,7 @@ class ImageService:
         Raises:
             ImageNotFound: there is none.
         """
-        return await self._head(self.parse_key(s3_key))
+        return await self.head(self.parse_key(s3_key))
 
     async def delete_image(self, s3_key: str) -> bool:
         """True: it was there and is gone, its variants too. False: there was none; leftover variants go even so."""
@@ -209,7 +181,7 @@ class ImageService:
             InvalidCursor: not a cursor of this service.
         """
         if image_type is not None:
-            self._find_type(image_type)
+            self.find_type(image_type)
         names = [image_type] if image_type is not None else list(self.parts.types if types is None else types)
         folder_user = None if user_id is None else parse_user_id(user_id)
         prefixes = [self.parts.types[name].prefix for name in names]
@@ -220,56 +192,9 @@ class ImageService:
         images = [describe_listed(key, listed, self.type_name(key), self.parts.urls) for key, listed in page.entries]
         return {"images": images, "next_cursor": page.next_cursor}
 
-    def get_image_url(self, s3_key: str) -> str:
-        """The image's URL, made without network or look-up; it answers strangers for public types only."""
-        return self.parts.urls.public_url(str(self.parse_key(s3_key)))
-
-    def get_presigned_url(self, s3_key: str, expires_in: int = DEFAULT_EXPIRY_SECONDS) -> str:
-        """A URL that lets anyone who has it fetch the image for `expires_in` seconds; without network.
-
-        Raises:
-            InvalidExpiry: not from 1 second to 7 days.
-            S3InvalidCredentials: no credentials to sign with.
-        """
-        key = self.parse_key(s3_key)
-        # A bool is an int to Python, and callers that are not type-checked send floats and texts.
-        if type(expires_in) is not int or not MIN_EXPIRY_SECONDS <= expires_in <= MAX_EXPIRY_SECONDS:
-            raise InvalidExpiry
-        return self.parts.urls.presigned_url(str(key), expires_in=expires_in)
-
-    def parse_key(self, s3_key: str) -> ImageKey:
-        """The parts of a key of a known image type.
-
-        Raises:
-            InvalidImageKey: anything else.
-        """
-        if not isinstance(s3_key, str):
-            raise InvalidImageKey
-        return parse_image_key(s3_key, prefixes={kind.prefix for kind in self.parts.types.values()})
-
-    def type_name(self, key: ImageKey) -> str:
-        """The name of the key's image type."""
-        return next(name for name, kind in self.parts.types.items() if kind.prefix == key.prefix)
-
-    def visibility_of(self, key: ImageKey) -> Visibility:
-        """Who may see the images of this key's type."""
-        return self.parts.types[self.type_name(key)].visibility
-
     async def check_ready(self) -> None:
         """Returns when the bucket answers."""
         await self.parts.store.check_bucket()
-
-    def _find_type(self, name: str) -> ImageType:
-        kind = self.parts.types.get(name)
-        if kind is None:
-            raise InvalidImageType(f"There is no such image type; known are: {', '.join(self.parts.types)}.")
-        return kind
-
-    async def _head(self, key: ImageKey) -> StoredObject:
-        stored = await self.parts.store.head(str(key))
-        if stored is None:
-            raise ImageNotFound
-        return stored
 
 
 def _wire_from_settings() -> Wiring:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from app.images.recipes import Recipe, TransformedImage
 from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
 
 MAX_LIST_KEYS = 1000
@@ -148,6 +149,16 @@ class UrlSigner(Protocol):
         """
         ...
 
+    def presigned_urls(self, keys: Iterable[str], *, expires_in: int, signed_at: datetime | None = None) -> list[str]:
+        """The presigned URLs of many keys, in their order; equal arguments and credentials give equal URLs.
+
+        They are valid from `signed_at` (None: now) for `expires_in` seconds.
+
+        Raises:
+            S3InvalidCredentials: no credentials to sign with.
+        """
+        ...
+
 
 class ImageProcessor(Protocol):
     """Decodes untrusted pictures and renders what is stored."""
@@ -173,6 +184,26 @@ class ImageProcessor(Protocol):
         Raises:
             ImageTruncated: the picture's data ends early.
             ImageCorrupt: it cannot be decoded. Repeating does not help.
+            ImageTooComplex: it took more time or memory than one picture may.
+            ProcessingOverloaded: too many pictures are waiting; repeat later.
+        """
+        ...
+
+    async def transform(
+        self,
+        structure: Structure,
+        recipe: Recipe,
+        *,
+        overlay: Structure | None = None,
+        waited_seconds: float = 0.0,
+    ) -> TransformedImage:
+        """One stored picture made into another as the recipe says, in `recipe.format` and of `recipe.size`.
+
+        `structure` is the picture whose upright size is `recipe.source`; `overlay` the watermark where the recipe has
+        one. The result is free of metadata. The event loop stays free; `waited_seconds` as in `render`.
+
+        Raises:
+            ImageTruncated, ImageCorrupt: the picture cannot be decoded. Repeating does not help.
             ImageTooComplex: it took more time or memory than one picture may.
             ProcessingOverloaded: too many pictures are waiting; repeat later.
         """

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from app.core.image_types import ImageTypes
 from app.images.keys import TOKEN_ALPHABET, TOKEN_LENGTH
 from app.images.limits import PixelLimits
 from app.images.records import RenderPlan
+from app.services.cdn_protocols import CdnInvalidator, CdnSigner
+from app.services.delivery_policy import DeliveryPolicy
 from app.services.protocols import ImageProcessor, ObjectStore, UrlSigner
 from app.services.slots import Slots
 
@@ -40,5 +42,8 @@ class Wiring:
     keeps_copyright: bool = False
     source_timeout_seconds: float = 120.0
     store_timeout_seconds: float = 10.0
+    delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
+    cdn: CdnSigner | None = None
+    invalidator: CdnInvalidator | None = None
     new_token: Callable[[], str] = draw_token
     now: Callable[[], datetime] = read_clock

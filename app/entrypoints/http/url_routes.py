@@ -17,13 +17,9 @@ from app.entrypoints.http.problem_docs import problem_answers
 from app.entrypoints.http.upload_docs import OPTIONAL_TOKEN
 from app.images.facts import format_time
 from app.schemas.images import ImageUrls
-from app.services.image_service import (
-    DEFAULT_EXPIRY_SECONDS,
-    MAX_EXPIRY_SECONDS,
-    MIN_EXPIRY_SECONDS,
-    ImageService,
-)
+from app.services.image_service import ImageService
 from app.services.stored_images import owner_of
+from app.services.url_methods import DEFAULT_EXPIRY_SECONDS, MAX_EXPIRY_SECONDS, MIN_EXPIRY_SECONDS
 
 # Told, not enforced here: the service refuses with a code of its own.
 _EXPIRY_BOUNDS: dict[str, Any] = {"minimum": MIN_EXPIRY_SECONDS, "maximum": MAX_EXPIRY_SECONDS}
