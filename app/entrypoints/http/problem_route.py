@@ -40,12 +40,15 @@ class ProblemRoute(APIRoute):
         body = UnreadBody(scope, receive, with_request_id(scope, send))
         own_methods = self.methods or set()
         if scope["method"] in own_methods:
-            await super().handle(scope, body.receive, body.send)
+            await self._serve(scope, body.receive, body.send)
             return
         allowed = ", ".join(sorted(self.path_methods or own_methods))
         refusal = HTTPException(405, headers={"Allow": allowed})
         answer = answer_error(Request(scope), refusal, debug=self.debug)
         await answer(scope, body.receive, body.send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().handle(scope, receive, send)
 
 
 def problem_route_class(*, debug: bool) -> type[ProblemRoute]:
