@@ -59,13 +59,13 @@ def variant_size(spec: VariantSpec, width: int, height: int) -> Size | None:
         return canvas if canvas[1] <= MAX_CANVAS_SIDE else None
     box = spec.width, spec.height
     if not is_cropped(spec):
-        return _fit_box(width, height, box)
-    return box if _covers((width, height), box) else _largest_of_shape(width, height, box)
+        return fit_box(width, height, box)
+    return box if covers((width, height), box) else largest_of_shape(width, height, box)
 
 
 def crop_region(width: int, height: int, canvas: Size, focus: FocalPoint = CENTRE) -> Region:
     """The largest region of the canvas's shape, with the focus as near to its middle as the edges allow."""
-    region_width, region_height = _largest_of_shape(width, height, canvas)
+    region_width, region_height = largest_of_shape(width, height, canvas)
     return Region(
         _slide(focus.x, width, region_width),
         _slide(focus.y, height, region_height),
@@ -90,8 +90,8 @@ def cascade_sizes(original: Size, specs: Iterable[VariantSpec], *, upright: Size
         else:
             sizes.add(canvas)
     for box in boxes:
-        if not any(_covers(size, box) for size in sizes):
-            sizes.add(_covering_size(*upright, box))
+        if not any(covers(size, box) for size in sizes):
+            sizes.add(covering_size(*upright, box))
     return tuple(sorted(sizes, reverse=True))
 
 
@@ -107,7 +107,7 @@ def nearest_covering(sizes: tuple[Size, ...], canvas: Size) -> Size:
         ValueError: none does.
     """
     for size in reversed(sizes):
-        if _covers(size, canvas):
+        if covers(size, canvas):
             return size
     raise ValueError("No size covers the canvas.")
 
@@ -132,7 +132,8 @@ def affordable_animations(canvases: Sequence[Size], *, frames: int) -> frozenset
     return frozenset(chosen)
 
 
-def _covers(size: Size, canvas: Size) -> bool:
+def covers(size: Size, canvas: Size) -> bool:
+    """Whether a picture of this size is nowhere smaller than the canvas."""
     return size[0] >= canvas[0] and size[1] >= canvas[1]
 
 
@@ -141,21 +142,23 @@ def _scaled(side: int, part: int, whole: int) -> int:
     return max(1, (2 * side * part + whole) // (2 * whole))
 
 
-def _fit_box(width: int, height: int, box: Size) -> Size:
-    if _covers(box, (width, height)):
+def fit_box(width: int, height: int, box: Size) -> Size:
+    """The size of the whole picture scaled down, never up, until it fits inside the box."""
+    if covers(box, (width, height)):
         return width, height
     if width * box[1] >= height * box[0]:
         return box[0], _scaled(height, box[0], width)
     return _scaled(width, box[1], height), box[1]
 
 
-def _largest_of_shape(width: int, height: int, shape: Size) -> Size:
+def largest_of_shape(width: int, height: int, shape: Size) -> Size:
+    """The size of the largest part of the picture that has this shape."""
     if width * shape[1] >= height * shape[0]:
         return min(width, _scaled(height, shape[0], shape[1])), height
     return width, min(height, _scaled(width, shape[1], shape[0]))
 
 
-def _covering_size(width: int, height: int, box: Size) -> Size:
+def covering_size(width: int, height: int, box: Size) -> Size:
     """The smallest size of the whole picture that covers the box."""
     if width * box[1] >= height * box[0]:
         return _scaled(width, box[1], height), box[1]
