@@ -13,12 +13,16 @@ from app.core.exceptions import ImageError
 from app.images.cleanup import is_clean
 from app.images.formats import SNIFF_BYTES, STORED_FORMATS, ImageFormat, sniff_format
 from app.images.geometry import Size, original_size, variant_size
+from app.images.recipes import Recipe, TransformedImage
 from app.images.records import PictureFacts, RenderedImage, RenderPlan, Rendition, SourceFacts, Structure
 from app.images.structure import read_structure
 from app.images.variants import VariantSpec
 
 # All variants of one upload together. A whole set of a 48 MP photo has about 3 MB.
 MAX_VARIANT_BYTES = 128 * 1024 * 1024
+# Noise with alpha as a PNG has a little over four bytes per pixel.
+_MAX_PIXEL_BYTES = 5
+_MAX_CONTAINER_BYTES = 64 * 1024
 
 _FACT_PATTERNS = {
     "thumbhash": re.compile(r"[A-Za-z0-9+/]{0,48}"),
@@ -61,7 +65,8 @@ class Verifier:
             raise NotAsPlanned("a variant that came before")
         if rendition.width > spec.width or rendition.height > (spec.height or rendition.height):
             raise NotAsPlanned("a variant larger than its spec")
-        self._check_body(spec.format, rendition.body, (rendition.width, rendition.height), rendition.frames)
+        size = rendition.width, rendition.height
+        check_body(spec.format, rendition.body, size, frames=rendition.frames, most_frames=self._structure.frames)
         self._variant_bytes += len(rendition.body)
         accepted = replace(rendition, spec=spec)
         self._variants[spec] = accepted
@@ -82,7 +87,8 @@ class Verifier:
             raise NotAsPlanned("an original in a format that is not stored")
         if len(rendered.body) > self._file_size:
             raise NotAsPlanned("an original longer than the file sent")
-        self._check_body(rendered.format, rendered.body, (rendered.width, rendered.height), rendered.frames)
+        size = rendered.width, rendered.height
+        check_body(rendered.format, rendered.body, size, frames=rendered.frames, most_frames=self._structure.frames)
         check_facts(rendered.facts)
         return replace(rendered, variants=tuple(self._variants_of(upright)))
 
@@ -112,20 +118,45 @@ class Verifier:
             accepted |= made
         return list(accepted.values())
 
-    def _check_body(self, image_format: ImageFormat, body: bytes, size: Size, frames: int) -> None:
-        """A whole file of this format and size, with no more frames than were sent and nothing but a picture in it."""
-        if not 1 <= frames <= self._structure.frames:
-            raise NotAsPlanned("more frames than were sent")
-        if sniff_format(body[:SNIFF_BYTES]) is not image_format:
-            raise NotAsPlanned("a body of another format")
-        try:
-            structure = read_structure(image_format, body)
-        except (ImageError, IndexError, ValueError) as error:
-            raise NotAsPlanned("a body that is damaged") from error
-        if (structure.width, structure.height, structure.frames) != (*size, frames):
-            raise NotAsPlanned("a body of another size")
-        if not is_clean(image_format, body):
-            raise NotAsPlanned("a body with more in it than a picture")
+
+def allowed_transform_bytes(structure: Structure, recipe: Recipe) -> int:
+    """The most bytes that the result of a recipe may have: more than its pixels take without any compression."""
+    frames = structure.frames if recipe.keeps_animation else 1
+    width, height = recipe.size
+    return min(MAX_VARIANT_BYTES, _MAX_PIXEL_BYTES * width * height * frames + _MAX_CONTAINER_BYTES)
+
+
+def accept_transformed(transformed: TransformedImage, structure: Structure, recipe: Recipe) -> TransformedImage:
+    """The same result, which is what the recipe asks for.
+
+    Raises:
+        NotAsPlanned: it is of another format or size, has more frames than it may, or is not a clean whole picture.
+    """
+    if (transformed.format, (transformed.width, transformed.height)) != (recipe.format, recipe.size):
+        raise NotAsPlanned("a result that was not asked for")
+    most_frames = structure.frames if recipe.keeps_animation else 1
+    check_body(recipe.format, transformed.body, recipe.size, frames=transformed.frames, most_frames=most_frames)
+    return transformed
+
+
+def check_body(image_format: ImageFormat, body: bytes, size: Size, *, frames: int, most_frames: int) -> None:
+    """Returns for a whole file of this format, size and number of frames with nothing but a picture in it.
+
+    Raises:
+        NotAsPlanned: it is something else.
+    """
+    if not 1 <= frames <= most_frames:
+        raise NotAsPlanned("more frames than were sent")
+    if sniff_format(body[:SNIFF_BYTES]) is not image_format:
+        raise NotAsPlanned("a body of another format")
+    try:
+        structure = read_structure(image_format, body)
+    except (ImageError, IndexError, ValueError) as error:
+        raise NotAsPlanned("a body that is damaged") from error
+    if (structure.width, structure.height, structure.frames) != (*size, frames):
+        raise NotAsPlanned("a body of another size")
+    if not is_clean(image_format, body):
+        raise NotAsPlanned("a body with more in it than a picture")
 
 
 def check_facts(facts: PictureFacts) -> None:

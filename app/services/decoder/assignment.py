@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from app.core.exceptions import ImageCorrupt, ImageTooComplex, ProcessingOverloaded, SandboxUnavailable
 from app.core.logging import get_logger
-from app.images.records import RenderedImage, Rendition
+from app.images.records import Rendition
 from app.images.verification import NotAsPlanned
 from app.services.decoder.conversation import Job, OutputTooLarge, WorkerDied, WorkerFailed, converse
 from app.services.decoder.fork_server_client import HiredWorker
@@ -17,6 +18,7 @@ from app.services.decoder.wire import ChannelGarbage
 from app.services.decoder.worker_pool import WorkerPool
 
 _log = get_logger("heaven.workers")
+Answer = TypeVar("Answer")
 
 # By number; this module is imported on Windows too, which has no names for them.
 _SIGNAL_NAMES = {number.value: number.name for number in signal.Signals}
@@ -27,13 +29,13 @@ _ABORT_SIGNALS = frozenset({"SIGABRT", "SIGTRAP", "SIGSEGV", "SIGBUS"})
 _SHORT_OF_MEMORY = 0.6
 
 
-class Assignment:
-    """A picture that some worker is to render until `deadline`, in `time.monotonic()`.
+class Assignment(Generic[Answer]):
+    """A picture that some worker is to work on until `deadline`, in `time.monotonic()`.
 
     `deliver` gets each verified variant, in the thread that runs the assignment.
     """
 
-    def __init__(self, job: Job, *, deadline: float, deliver: Callable[[Rendition], None]) -> None:
+    def __init__(self, job: Job[Answer], *, deadline: float, deliver: Callable[[Rendition], None]) -> None:
         self._job = job
         self._deadline = deadline
         self._deliver = deliver
@@ -53,8 +55,8 @@ class Assignment:
             if self._worker:
                 self._worker.kill()
 
-    def run(self, pool: WorkerPool) -> RenderedImage:
-        """The verified result; blocks. The worker is given back, or discarded after whatever went wrong.
+    def run(self, pool: WorkerPool) -> Answer:
+        """The verified answer; blocks. The worker is given back, or discarded after whatever went wrong.
 
         Raises:
             ImageTruncated, ImageCorrupt, ImageTooComplex: the picture.
@@ -72,11 +74,11 @@ class Assignment:
         except _Lost:
             raise SandboxUnavailable(cause={"worker": "ends before it begins"}) from None
 
-    def _run_once(self, pool: WorkerPool) -> RenderedImage:
+    def _run_once(self, pool: WorkerPool) -> Answer:
         worker = pool.take()
         try:
             self._begin_on(worker)
-            rendered = self._render_on(worker, pool)
+            answer = self._work_on(worker, pool)
         except BaseException:
             self._end_on_worker()
             pool.discard(worker)
@@ -84,7 +86,7 @@ class Assignment:
         self._end_on_worker()
         worker.pictures += 1
         pool.give_back(worker)
-        return rendered
+        return answer
 
     def _begin_on(self, worker: HiredWorker) -> None:
         with self._lock:
@@ -96,7 +98,7 @@ class Assignment:
         with self._lock:
             self._worker = None
 
-    def _render_on(self, worker: HiredWorker, pool: WorkerPool) -> RenderedImage:
+    def _work_on(self, worker: HiredWorker, pool: WorkerPool) -> Answer:
         try:
             pool.await_ready(worker, deadline=self._deadline)
         except TimeoutError:

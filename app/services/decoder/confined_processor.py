@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from app.core.config import Settings
+from app.images.recipes import Recipe, TransformedImage
 from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
-from app.services.decoder.assignment import Assignment
-from app.services.decoder.conversation import Job
+from app.services.decoder.assignment import Answer, Assignment
 from app.services.decoder.fork_server_client import ServerOrders
+from app.services.decoder.jobs import RenderJob, TransformJob
 from app.services.decoder.worker_pool import WorkerPool
 from app.services.protocols import ignore_variant
 from app.services.sandbox.measures import Confinement
@@ -82,7 +83,6 @@ class ConfinedProcessor:
         Raises:
             SandboxUnavailable: workers do not start on this system, or not confined as asked.
         """
-        deadline = time.monotonic() + self._limits.timeout_seconds - waited_seconds
         loop = asyncio.get_running_loop()
 
         def tell(finished: Rendition) -> None:
@@ -92,7 +92,32 @@ class ConfinedProcessor:
         def deliver(finished: Rendition) -> None:
             loop.call_soon_threadsafe(tell, finished)
 
-        assignment = Assignment(Job(structure, file_size, plan), deadline=deadline, deliver=deliver)
+        job = RenderJob(structure, file_size, plan)
+        assignment = Assignment(job, deadline=self._deadline(waited_seconds), deliver=deliver)
+        return await self._carry_out(assignment)
+
+    async def transform(
+        self,
+        structure: Structure,
+        recipe: Recipe,
+        *,
+        overlay: Structure | None = None,
+        waited_seconds: float = 0.0,
+    ) -> TransformedImage:
+        """See `ImageProcessor.transform`.
+
+        Raises:
+            SandboxUnavailable: workers do not start on this system, or not confined as asked.
+        """
+        job = TransformJob(structure, recipe, overlay)
+        deadline = self._deadline(waited_seconds)
+        return await self._carry_out(Assignment(job, deadline=deadline, deliver=ignore_variant))
+
+    def _deadline(self, waited_seconds: float) -> float:
+        return time.monotonic() + self._limits.timeout_seconds - waited_seconds
+
+    async def _carry_out(self, assignment: Assignment[Answer]) -> Answer:
+        loop = asyncio.get_running_loop()
         async with self._slots.hold():
             try:
                 return await loop.run_in_executor(self._executor(), assignment.run, self._pool)

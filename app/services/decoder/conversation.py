@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from app.core.exceptions import (
     ErrorCode,
@@ -14,11 +15,9 @@ from app.core.exceptions import (
     ImageTruncated,
     SandboxUnavailable,
 )
-from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
-from app.images.verification import Verifier
+from app.images.records import Rendition, Structure
 from app.services.decoder.fork_server_client import HiredWorker, WorkerExit
-from app.services.decoder.plain_records import from_plain, to_plain
-from app.services.decoder.wire import Announcement, ChannelClosed, ChannelGarbage
+from app.services.decoder.wire import Announcement, ChannelClosed, ChannelGarbage, Message
 from app.services.sandbox.measures import Confinement, Measure
 
 # What a worker may say of a picture; anything else is a fault of its own.
@@ -27,6 +26,7 @@ _REFUSALS: dict[str, type[ImageError]] = {
     ErrorCode.IMAGE_CORRUPT.value: ImageCorrupt,
     ErrorCode.IMAGE_TOO_COMPLEX.value: ImageTooComplex,
 }
+Answer_co = TypeVar("Answer_co", covariant=True)
 _ERROR_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PLACE = re.compile(r"[a-z0-9_]{1,64}\.py:\d{1,5}")
 
@@ -51,13 +51,56 @@ class OutputTooLarge(Exception):
     """The worker announced more bytes than a picture may become."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One picture to be rendered; see `ImageProcessor.render`."""
+class Job(Protocol[Answer_co]):
+    """Something to be done with one picture: `RenderJob` or `TransformJob`."""
 
-    structure: Structure
-    file_size: int
-    plan: RenderPlan
+    @property
+    def structure(self) -> Structure: ...
+
+    @property
+    def file_size(self) -> int: ...
+
+    def question(self) -> tuple[Message, bytes]:
+        """What the worker is asked."""
+        ...
+
+    def hear_answer(self, talk: Talk, *, deliver: Callable[[Rendition], None]) -> Answer_co:
+        """The verified answer; raises as `converse` does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A conversation that has begun, until `deadline`."""
+
+    worker: HiredWorker
+    deadline: float
+
+    def hear(self) -> Announcement:
+        """The next message, without its bytes; no failure.
+
+        Raises:
+            ImageTruncated, ImageCorrupt, ImageTooComplex, WorkerFailed: the worker says that it failed.
+            WorkerDied, TimeoutError, ChannelGarbage: it says nothing.
+        """
+        heard = _hear(self.worker, has_begun=True, deadline=self.deadline)
+        if heard.content.get("kind") == "failed":
+            raise _failure(heard)
+        return heard
+
+    def receive(self, size: int, *, most: int) -> bytes:
+        """The bytes of a message.
+
+        Raises:
+            OutputTooLarge: it announced more than `most`.
+            WorkerDied, TimeoutError: they did not come.
+        """
+        if size > most:
+            raise OutputTooLarge
+        try:
+            return self.worker.channel.receive(size, deadline=self.deadline)
+        except ChannelClosed:
+            raise WorkerDied(self.worker.wait_for_exit(), has_begun=True) from None
 
 
 def hear_confinement(worker: HiredWorker, *, deadline: float) -> Confinement:
@@ -75,39 +118,23 @@ def hear_confinement(worker: HiredWorker, *, deadline: float) -> Confinement:
     return Confinement.of(tuple(Measure(each) for each in content["reached"]))
 
 
-def converse(worker: HiredWorker, job: Job, *, deadline: float, deliver: Callable[[Rendition], None]) -> RenderedImage:
-    """The verified result; `deliver` gets each verified variant before.
+def converse(
+    worker: HiredWorker, job: Job[Answer_co], *, deadline: float, deliver: Callable[[Rendition], None]
+) -> Answer_co:
+    """The verified answer; `deliver` gets each verified variant before.
 
     Raises:
         ImageTruncated, ImageCorrupt, ImageTooComplex: as the worker says.
         WorkerDied, WorkerFailed, OutputTooLarge, TimeoutError: as they say.
         NotAsPlanned, NotSuchRecord, ChannelGarbage: it lies, or is broken.
     """
-    _ask(worker, job, deadline=deadline)
-    if _hear(worker, has_begun=False, deadline=deadline).content != {"kind": "begun"}:
-        raise ChannelGarbage
-    verifier = Verifier(job.structure, file_size=job.file_size, plan=job.plan)
-    while True:
-        heard = _hear(worker, has_begun=True, deadline=deadline)
-        match heard.content.get("kind"):
-            case "variant":
-                body = _receive(worker, heard.size, most=verifier.allowed_variant_bytes, deadline=deadline)
-                deliver(verifier.accept_variant(from_plain(Rendition, heard.content.get("record"), body)))
-            case "result":
-                body = _receive(worker, heard.size, most=job.file_size, deadline=deadline)
-                return verifier.accept_result(from_plain(RenderedImage, heard.content.get("record"), body))
-            case "failed":
-                raise _failure(heard)
-            case _:
-                raise ChannelGarbage
-
-
-def _ask(worker: HiredWorker, job: Job, *, deadline: float) -> None:
-    question = {"structure": to_plain(job.structure), "file_size": job.file_size, "plan": to_plain(job.plan)}
     try:
-        worker.channel.send(question, job.structure.decodable, deadline=deadline)
+        worker.channel.send(*job.question(), deadline=deadline)
     except ChannelClosed:
         raise WorkerDied(worker.wait_for_exit(), has_begun=False) from None
+    if _hear(worker, has_begun=False, deadline=deadline).content != {"kind": "begun"}:
+        raise ChannelGarbage
+    return job.hear_answer(Talk(worker, deadline), deliver=deliver)
 
 
 def _hear(worker: HiredWorker, *, has_begun: bool, deadline: float) -> Announcement:
@@ -115,15 +142,6 @@ def _hear(worker: HiredWorker, *, has_begun: bool, deadline: float) -> Announcem
         return worker.channel.announced(deadline=deadline)
     except ChannelClosed:
         raise WorkerDied(worker.wait_for_exit(), has_begun=has_begun) from None
-
-
-def _receive(worker: HiredWorker, size: int, *, most: int, deadline: float) -> bytes:
-    if size > most:
-        raise OutputTooLarge
-    try:
-        return worker.channel.receive(size, deadline=deadline)
-    except ChannelClosed:
-        raise WorkerDied(worker.wait_for_exit(), has_begun=True) from None
 
 
 def _failure(heard: Announcement) -> Exception:

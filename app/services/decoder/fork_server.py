@@ -21,9 +21,10 @@ from app.core.exceptions import ImageServiceError
 from app.core.sandbox_mode import Sandbox
 from app.services.decoder.engine import render_picture
 from app.services.decoder.spare_memory import give_memory_back
+from app.services.decoder.transforming import transform_picture
 from app.services.decoder.vips_library import import_codecs
 from app.services.decoder.wire import HIRE, WORKER_EXIT, WorkerEnd
-from app.services.decoder.worker import Render, work
+from app.services.decoder.worker import Render, Skills, TransformPicture, work
 from app.services.sandbox.confinement import Measure, confine_server, confine_worker
 
 # getrusage(2) counts in KiB, on macOS in bytes.
@@ -31,7 +32,7 @@ _RSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main(argument: str, render: Render = render_picture) -> None:
+def main(argument: str, render: Render = render_picture, transform: TransformPicture = transform_picture) -> None:
     """Serves the socket that the JSON object `argument` names until it closes."""
     orders: dict[str, Any] = json.loads(argument)
     control = socket.socket(fileno=orders["control"])
@@ -53,7 +54,7 @@ def main(argument: str, render: Render = render_picture) -> None:
     for standard in (0, 1, 2):
         os.dup2(silence, standard)
     os.close(silence)
-    _ForkServer(control, wanted, measures, orders["memory_bytes"], render).serve()
+    _ForkServer(control, wanted, measures, orders["memory_bytes"], Skills(render, transform)).serve()
 
 
 @dataclass(slots=True)
@@ -66,13 +67,13 @@ class _Hired:
 
 class _ForkServer:
     def __init__(
-        self, control: socket.socket, wanted: Sandbox, measures: tuple[Measure, ...], memory_bytes: int, render: Render
+        self, control: socket.socket, wanted: Sandbox, measures: tuple[Measure, ...], memory_bytes: int, skills: Skills
     ) -> None:
         self._control = control
         self._wanted = wanted
         self._measures = measures
         self._memory_bytes = memory_bytes
-        self._render = render
+        self._skills = skills
         self._hired: dict[int, _Hired] = {}
         self._wake, self._bell = os.pipe()
         for end in (self._wake, self._bell):
@@ -153,7 +154,7 @@ class _ForkServer:
                 service.send({"kind": "refusal", "detail": f"A worker does not start: {error!r}"})
             else:
                 service.send({"kind": "ready", "reached": confinement.reached})
-                work(service, self._render, give_memory_back)
+                work(service, self._skills, give_memory_back)
             status = 0
         finally:
             os._exit(status)

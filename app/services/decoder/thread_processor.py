@@ -7,8 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from app.images.recipes import Recipe, TransformedImage
 from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
 from app.services.decoder.engine import render_picture
+from app.services.decoder.transforming import transform_picture
 from app.services.decoder.vips_library import check_not_forked
 from app.services.protocols import ignore_variant
 
@@ -42,6 +44,23 @@ class ThreadProcessor:
 
         job = partial(render_picture, structure, file_size=file_size, plan=plan, emit=emit)
         return await loop.run_in_executor(self._executor, job)
+
+    async def transform(
+        self,
+        structure: Structure,
+        recipe: Recipe,
+        *,
+        overlay: Structure | None = None,
+        waited_seconds: float = 0.0,  # noqa: ARG002 - as above
+    ) -> TransformedImage:
+        """See `ImageProcessor.transform`.
+
+        Raises:
+            InternalError: this process was forked after its parent had rendered pictures.
+        """
+        check_not_forked()
+        job = partial(transform_picture, structure, recipe, overlay=overlay)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, job)
 
     def close(self) -> None:
         """Waits for what is being rendered, then ends the threads."""

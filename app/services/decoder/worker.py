@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.core.exceptions import ErrorCode, ImageError
+from app.images.recipes import Recipe, TransformedImage
 from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
 from app.services.decoder.plain_records import from_plain, to_plain
 from app.services.decoder.wire import Message, WorkerEnd
@@ -26,14 +27,28 @@ class Render(Protocol):
     ) -> RenderedImage: ...
 
 
-def work(service: WorkerEnd, render: Render, rest: Callable[[], object]) -> None:
+class TransformPicture(Protocol):
+    """What it does by a recipe: `app.services.decoder.transforming.transform_picture`, or a stand-in of a test."""
+
+    def __call__(self, structure: Structure, recipe: Recipe, *, overlay: Structure | None) -> TransformedImage: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Skills:
+    """Everything that a worker can do."""
+
+    render: Render
+    transform: TransformPicture
+
+
+def work(service: WorkerEnd, skills: Skills, rest: Callable[[], object]) -> None:
     """Serves picture after picture, until the service has gone or one of them fails; `rest` when there are none."""
     while message := _next(service, rest):
         content, body = message
         # From here on the picture may be to blame for whatever happens.
         service.send({"kind": "begun"})
         try:
-            _serve(service, render, content, body)
+            _serve(service, skills, content, body)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the service is told and this worker ends
             service.send(_describe(error))
             return
@@ -47,7 +62,14 @@ def _next(service: WorkerEnd, rest: Callable[[], object]) -> tuple[Message, byte
     return service.receive()
 
 
-def _serve(service: WorkerEnd, render: Render, content: Message, body: bytes) -> None:
+def _serve(service: WorkerEnd, skills: Skills, content: Message, body: bytes) -> None:
+    if "recipe" in content:
+        _transform(service, skills.transform, content, body)
+    else:
+        _render(service, skills.render, content, body)
+
+
+def _render(service: WorkerEnd, render: Render, content: Message, body: bytes) -> None:
     structure = from_plain(Structure, content["structure"], body)
     plan = from_plain(RenderPlan, content["plan"])
 
@@ -56,6 +78,14 @@ def _serve(service: WorkerEnd, render: Render, content: Message, body: bytes) ->
 
     rendered = render(structure, file_size=content["file_size"], plan=plan, emit=emit)
     service.send({"kind": "result", "record": to_plain(replace(rendered, variants=()))}, rendered.body)
+
+
+def _transform(service: WorkerEnd, transform: TransformPicture, content: Message, body: bytes) -> None:
+    size = content["picture_size"]
+    structure = from_plain(Structure, content["structure"], body[:size])
+    overlay = from_plain(Structure, content["overlay"], body[size:]) if content["overlay"] else None
+    transformed = transform(structure, from_plain(Recipe, content["recipe"]), overlay=overlay)
+    service.send({"kind": "result", "record": to_plain(transformed)}, transformed.body)
 
 
 def _describe(error: BaseException) -> Message:
