@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from app.core.config import Settings
 from app.core.delivery_settings import AvifChoice, DeliveryAccess, DeliveryAnswer
+from app.core.image_types import Visibility
 
 IMG_PREFIX = "/img"
+PUBLIC_CACHE_SECONDS = 31_536_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,14 @@ class DeliveryPolicy:
             private_cache_seconds=settings.private_cache_seconds,
             url_window_seconds=settings.url_window_seconds,
         )
+
+    def cache_control(self, visibility: Visibility, *, seconds_left: float | None = None) -> str:
+        """What caches may do with a picture, for at most `seconds_left` where its URL ends then."""
+        if visibility is Visibility.PUBLIC:
+            if seconds_left is None or seconds_left >= PUBLIC_CACHE_SECONDS:
+                return f"public, max-age={PUBLIC_CACHE_SECONDS}, immutable"
+            return f"public, max-age={int(seconds_left)}"
+        seconds = self.private_cache_seconds
+        if seconds_left is not None:
+            seconds = min(seconds, int(seconds_left))
+        return f"private, max-age={seconds}" if seconds > 0 else "private, no-store"
