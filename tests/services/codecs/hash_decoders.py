@@ -44,13 +44,18 @@ class ThumbHash:
         red = (3 * self.lightness - blue + self.red_green) / 2
         return np.array([red, red - self.red_green, blue])
 
-    def picture(self, width: int, height: int) -> Picture:
-        """Red, green, blue and alpha from 0 to 1, shaped (height, width, 4)."""
+    def picture(self, width: int, height: int, *, boost: float = 1.0) -> Picture:
+        """Red, green, blue and alpha from 0 to 1, shaped (height, width, 4).
+
+        The reference decoder makes up for coarse digits by a `boost` of 1.25 for both colour channels.
+        """
         digits = iter(self._digits)
+        boosts = [1.0, boost, boost, 1.0]
         sides = [(max(3, self.across), max(3, self.down)), (3, 3), (3, 3), (5, 5)]
         constants = [self.lightness, self.yellow_blue, self.red_green, self.alpha]
         planes = []
-        for (across, down), constant, scale in zip(sides, constants, self._scales, strict=False):
+        scales = [scale * boost for scale, boost in zip(self._scales, boosts, strict=False)]
+        for (across, down), constant, scale in zip(sides, constants, scales, strict=False):
             plane = np.full((height, width), constant)
             for y in range(down):
                 for x in range(across):
