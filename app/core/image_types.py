@@ -24,7 +24,7 @@ PREFIX_PATTERN = r"^[a-z][a-z0-9_-]{0,31}$"
 NAME_PATTERN = PREFIX_PATTERN
 
 # Prefixes of the bucket that are not image types and must never become one.
-RESERVED_PREFIXES = frozenset({"variants", "incoming"})
+RESERVED_PREFIXES = frozenset({"variants", "incoming", "private", "pending"})
 
 
 class Visibility(StrEnum):

@@ -2,6 +2,10 @@
 
     {types}/{user_id}/{YYYYMMDD_HHMMSS}_{8 of a-z0-9}.{ext}      users/123/20241201_143022_a1b2c3d4.jpg
     {types}/{YYYYMMDD_HHMMSS}_{8 of a-z0-9}.{ext}                properties/20241201_143022_e5f6g7h8.jpg
+    private/{either of these}                                    private/users/123/20241201_143022_a1b2c3d4.jpg
+
+Single private images of a public type lie under `private/`, which no bucket policy opens; images of a private type are
+private where they are. What comes before user and name is an image's root: `users`, `private/users`.
 
 Names sort by time, so a store's listing of one folder is newest last.
 """
@@ -13,7 +17,7 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from app.core.exceptions import InvalidImageKey, InvalidUserId
 from app.images.formats import STORED_FORMATS
@@ -23,6 +27,8 @@ TOKEN_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - letters 
 TOKEN_LENGTH = 8
 VARIANTS_PREFIX = "variants/"
 INCOMING_PREFIX = "incoming/"
+PRIVATE_PREFIX = "private/"
+PENDING_PREFIX = "pending/"
 MAX_KEY_CHARACTERS = 200
 
 _TIME_FORMAT = "%Y%m%d_%H%M%S"
@@ -32,13 +38,17 @@ _NAME = re.compile(rf"(\d{{8}}_\d{{6}})_([a-z0-9]{{{TOKEN_LENGTH}}})\.({_EXTENSI
 
 @dataclass(frozen=True, slots=True)
 class ImageKey:
-    """One image's place in the bucket; `str()` gives the key itself."""
+    """One image's place in the bucket; `str()` gives the key itself.
+
+    `is_private` tells of single images of a public type; those of a private type do without.
+    """
 
     prefix: str
     user_id: str | None
     created_at: datetime
     token: str
     extension: str
+    is_private: bool = False
 
     def __str__(self) -> str:
         return f"{self.folder}{self.name}"
@@ -46,7 +56,12 @@ class ImageKey:
     @property
     def folder(self) -> str:
         """The prefix to list for this image's neighbours; ends with `/`, so `users/1/` never matches `users/10/`."""
-        return folder_of(self.prefix, self.user_id)
+        return folder_of(self.root, self.user_id)
+
+    @property
+    def root(self) -> str:
+        """The type's prefix, with `private/` before it where the image is kept apart; no `/` at its end."""
+        return f"{PRIVATE_PREFIX}{self.prefix}" if self.is_private else self.prefix
 
     @property
     def name(self) -> str:
@@ -63,28 +78,36 @@ class ImageKey:
         return f"{VARIANTS_PREFIX}{self.stem}/"
 
 
-def folder_of(prefix: str, user_id: str | None) -> str:
-    """The folder of a type's images, of one owner where given."""
-    return f"{prefix}/" if user_id is None else f"{prefix}/{user_id}/"
+def encode_key(key: str) -> str:
+    """The key as a URL path: each segment percent-encoded, RFC 3986 unreserved characters kept."""
+    return quote(key, safe="/-._~")
+
+
+def folder_of(root: str, user_id: str | None) -> str:
+    """The folder of the images under a root, of one owner where given."""
+    return f"{root}/" if user_id is None else f"{root}/{user_id}/"
 
 
 def parse_image_key(text: str, *, prefixes: Collection[str]) -> ImageKey:
     """The parts of a key, exactly: `str(parse_image_key(text)) == text`.
 
     Raises:
-        InvalidImageKey: not a key of this service, or under none of the `prefixes`. Nothing outside them can be
-            read, presigned or deleted.
+        InvalidImageKey: not a key of this service, or under none of the `prefixes`, which are roots. Nothing outside
+            them can be read, presigned or deleted.
     """
-    segments = text.split("/")
+    is_private = text.startswith(PRIVATE_PREFIX)
+    segments = text.removeprefix(PRIVATE_PREFIX).split("/")
     match = _NAME.fullmatch(segments[-1])
-    if not match or len(text) > MAX_KEY_CHARACTERS or len(segments) not in {2, 3} or segments[0] not in prefixes:
+    if not match or len(text) > MAX_KEY_CHARACTERS or len(segments) not in {2, 3}:
         raise InvalidImageKey
     try:
         created_at = datetime.strptime(match[1], _TIME_FORMAT).replace(tzinfo=UTC)
         user_id = parse_user_id(segments[1]) if len(segments) == 3 else None
     except (ValueError, InvalidUserId):
         raise InvalidImageKey from None
-    key = ImageKey(segments[0], user_id, created_at, match[2], match[3])
+    key = ImageKey(segments[0], user_id, created_at, match[2], match[3], is_private)
+    if key.root not in prefixes:
+        raise InvalidImageKey
     if str(key) != text:
         raise InvalidImageKey
     return key

@@ -20,7 +20,7 @@ from app.images.keys import (
     parse_user_id,
 )
 
-PREFIXES = ("users", "properties", "rooms")
+PREFIXES = ("users", "properties", "rooms", "private/users", "private/properties", "private/rooms")
 KEY = "users/123/20241201_143022_a1b2c3d4.jpg"
 
 
@@ -38,13 +38,14 @@ user_ids = st.one_of(
 ).filter(_is_user_id)
 image_keys = st.builds(
     ImageKey,
-    st.sampled_from(PREFIXES),
+    st.sampled_from(["users", "properties", "rooms"]),
     st.none() | user_ids,
     st.datetimes(datetime(1000, 1, 1), datetime(9999, 1, 1)).map(
         lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
     ),
     st.text(TOKEN_ALPHABET, min_size=TOKEN_LENGTH, max_size=TOKEN_LENGTH),
     st.sampled_from(["jpg", "png", "webp"]),
+    st.booleans(),
 )
 
 
@@ -120,6 +121,14 @@ def _assert_refused_or_exact(text: str) -> None:
         "users/123/20241201_143022_a1b2c3d4",
         f"users/{'u' * 65}/20241201_143022_a1b2c3d4.jpg",
         f"users/{KEY}",
+        f"private/private/{KEY}",
+        f"private//{KEY}",
+        f"/private/{KEY}",
+        f"Private/{KEY}",
+        f"variants/private/{KEY}",
+        "private/documents/123/20241201_143022_a1b2c3d4.jpg",
+        "private/20241201_143022_a1b2c3d4.jpg",
+        "private/123/20241201_143022_a1b2c3d4.jpg",
     ],
 )
 def test_what_only_looks_like_a_key_is_refused(text: str) -> None:
@@ -220,3 +229,17 @@ def test_any_text_is_a_user_id_or_is_refused(text: str) -> None:
     except InvalidUserId:
         return
     assert not {"/", "\\", "\0", "\n"}.intersection(text)
+
+
+def test_a_single_private_image_has_a_place_of_its_own() -> None:
+    """A private image and all that is made of it lie under prefixes that no bucket policy opens."""
+    key = parse_image_key(f"private/{KEY}", prefixes=PREFIXES)
+    assert (key.is_private, key.prefix, key.root, key.user_id) == (True, "users", "private/users", "123")
+    assert key.folder == "private/users/123/"
+    assert key.variants_prefix == "variants/private/users/123/20241201_143022_a1b2c3d4/"
+
+
+def test_a_private_key_is_none_where_only_public_ones_are_asked_for() -> None:
+    """Code that names the prefixes of public images gets no private one."""
+    with pytest.raises(InvalidImageKey):
+        parse_image_key(f"private/{KEY}", prefixes=["users"])
