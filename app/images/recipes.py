@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.images.formats import FORMATS, ImageFormat
 from app.images.geometry import Region, Size, covering_size, covers, fit_box, largest_of_shape
-from app.images.records import FocalPoint
+from app.images.records import FocalPoint, Structure
 from app.images.transform_options import MAX_TRANSFORM_SIDE
 from app.images.transforms import CropBox, Fit, Gravity, Position, Transform, Watermark
 from app.images.variants import DEFAULT_TARGET, Crop, Preset
@@ -75,6 +75,16 @@ class TransformedImage:
     frames: int = 1
 
 
+def check_overlay(recipe: Recipe, overlay: Structure | None) -> None:
+    """Returns when there is a watermark exactly where the recipe has one: none is ever left out unnoticed.
+
+    Raises:
+        ValueError: there is not.
+    """
+    if (recipe.overlay is None) != (overlay is None):
+        raise ValueError("A recipe with an overlay is carried out with a watermark, any other without one.")
+
+
 def needed_size(transform: Transform, *, preset: Preset | None, stored: Size) -> Size:
     """The least size of the whole upright picture that the transform needs: any rendition that is nowhere smaller will
     do. Never larger than `stored`; both as in `plan_recipe`.
@@ -117,7 +127,7 @@ def plan_recipe(
     shape = _shape(asked, _turned((whole.width, whole.height), transform.rotate))
     result = shape.canvas or shape.cut or shape.scaled
     is_cut = shape.cut is not None
-    focus = focal_point if asked.gravity is Gravity.FOCAL else None
+    focus = focal_point if asked.prefers_focal_point else None
     recipe = Recipe(
         source=decoded,
         scaled=shape.scaled,
@@ -126,7 +136,7 @@ def plan_recipe(
         rotate=transform.rotate,
         cut=shape.cut,
         focus=_turned_focus(focus, transform.rotate) if is_cut and focus else None,
-        attention=is_cut and focus is None and asked.gravity is not Gravity.CENTRE,
+        attention=is_cut and focus is None and asked.crop is Crop.ATTENTION,
         blur=transform.blur / 10,
         sharpen=transform.sharpen / 10,
         canvas=shape.canvas,
@@ -144,12 +154,13 @@ def plan_recipe(
 
 
 class _Asked(NamedTuple):
-    """What a transform asks for, its preset spelled out. Only covers have a gravity."""
+    """What a transform asks for, its preset spelled out. `crop` is what a cut keeps where no focal point does."""
 
     width: int | None
     height: int | None
     fit: Fit
-    gravity: Gravity
+    crop: Crop
+    prefers_focal_point: bool
 
 
 class _Shape(NamedTuple):
@@ -160,18 +171,17 @@ class _Shape(NamedTuple):
     canvas: Size | None = None
 
 
-_PRESET_GRAVITIES = {Crop.CENTRE: Gravity.CENTRE, Crop.ATTENTION: Gravity.FOCAL}
-
-
 def _asked(transform: Transform, preset: Preset | None) -> _Asked:
     if transform.preset is None:
         # A box says what to keep: what is cut from it is cut around its middle.
-        gravity = Gravity.CENTRE if transform.box else transform.gravity
-        return _Asked(transform.width, transform.height, transform.fit, gravity)
+        is_centred = transform.box is not None or transform.gravity is Gravity.CENTRE
+        crop = Crop.CENTRE if is_centred else Crop.ATTENTION
+        prefers_focal_point = not is_centred and transform.gravity is Gravity.FOCAL
+        return _Asked(transform.width, transform.height, transform.fit, crop, prefers_focal_point)
     if preset is None:
         raise ValueError(f"The preset {transform.preset} is not given.")
     fit = Fit.INSIDE if preset.crop is Crop.NONE else Fit.COVER
-    return _Asked(preset.width, preset.height, fit, _PRESET_GRAVITIES.get(preset.crop, Gravity.FOCAL))
+    return _Asked(preset.width, preset.height, fit, preset.crop, prefers_focal_point=True)
 
 
 def _shape(asked: _Asked, picture: Size) -> _Shape:

@@ -58,8 +58,8 @@ def watermark_text(watermark: Watermark) -> str:
     key = base64.urlsafe_b64encode(watermark.s3_key.encode("utf-8", "surrogatepass")).rstrip(b"=").decode()
     parts = [key, watermark.position, str(watermark.scale), str(watermark.opacity)]
     default = Watermark(watermark.s3_key)
-    defaults = ["", default.position, str(default.scale), str(default.opacity)]
-    while parts[-1] == defaults[len(parts) - 1]:
+    defaults = [key, default.position, str(default.scale), str(default.opacity)]
+    while len(parts) > 1 and parts[-1] == defaults[len(parts) - 1]:
         parts.pop()
     return _PARTS_BETWEEN.join(parts)
 

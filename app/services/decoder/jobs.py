@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.images.recipes import Recipe, TransformedImage
+from app.images.recipes import Recipe, TransformedImage, check_overlay
 from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
 from app.images.verification import Verifier, accept_transformed, allowed_transform_bytes
 from app.services.decoder.conversation import Talk
@@ -49,6 +49,9 @@ class TransformJob:
     structure: Structure
     recipe: Recipe
     overlay: Structure | None
+
+    def __post_init__(self) -> None:
+        check_overlay(self.recipe, self.overlay)
 
     @property
     def file_size(self) -> int:

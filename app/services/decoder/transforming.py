@@ -7,7 +7,7 @@ from typing import Any
 from app.core.exceptions import ImageCorrupt
 from app.images.formats import ImageFormat
 from app.images.geometry import CENTRE, Size, crop_region, upright_size
-from app.images.recipes import Recipe, TransformedImage
+from app.images.recipes import Overlay, Recipe, TransformedImage, check_overlay
 from app.images.records import FocalPoint, Structure
 from app.services.decoder.cascade import decode_upright
 from app.services.decoder.codecs import encode
@@ -29,6 +29,7 @@ def transform_picture(structure: Structure, recipe: Recipe, *, overlay: Structur
     Raises:
         MemoryError: there is none left; the process should end.
     """
+    check_overlay(recipe, overlay)
     vips = load_vips()
     try:
         if is_moving(structure, recipe):
@@ -49,11 +50,16 @@ def _transform_still(structure: Structure, recipe: Recipe, overlay: Structure | 
     if recipe.background:
         picture = opaque_on(picture, recipe.background)
     if recipe.overlay and overlay:
-        mark = decode_upright(open_image(overlay), (recipe.overlay.width, recipe.overlay.height))
-        picture = with_overlay(picture, mark, recipe.overlay)
+        picture = with_overlay(picture, _mark(overlay, recipe.overlay), recipe.overlay)
     picture = picture.copy_memory()
     body = encode(picture, recipe.format, quality=_quality(picture, recipe), effort=recipe.effort)
     return TransformedImage(body, recipe.format, picture.width, picture.height)
+
+
+def _mark(structure: Structure, overlay: Overlay) -> Any:
+    size = overlay.width, overlay.height
+    opened = open_image(structure)
+    return decode_upright(shrink_on_load(opened, structure, needed=upright_size(*size, opened.orientation)), size)
 
 
 def _scaled(structure: Structure, recipe: Recipe) -> Any:
