@@ -152,8 +152,10 @@ def recipe_of(
         effort=effort,
         overlay_size=overlay_size,
     )
-    keeps_animation = bool(image.facts.is_animated) and image_format is ImageFormat.WEBP and image.plan.keeps_animation
-    return replace(recipe, keeps_animation=True) if keeps_animation else recipe
+    is_moving = recipe.keeps_animation and bool(image.facts.is_animated) and image.plan.keeps_animation
+    # What is nowhere to be seen is left out, so that the same picture has the same recipe.
+    is_seen = recipe.canvas is not None or _may_have_alpha(image)
+    return replace(recipe, keeps_animation=is_moving, background=recipe.background if is_seen else None)
 
 
 def _candidate(image: KnownImage, transform: Transform, image_format: ImageFormat, *, may_be_made: bool) -> Candidate:
@@ -169,7 +171,7 @@ def _find_uploaded(image: KnownImage, transform: Transform, recipe: Recipe) -> C
         return None
     if transform == Transform(preset=transform.preset, format=transform.format) and transform.preset is not None:
         return _find_variant(image, transform, recipe, name=transform.preset)
-    if not _is_plain_resize(recipe):
+    if not _is_plain_resize(recipe) or transform.background is not None:
         return None
     if recipe.size == image.size and recipe.format is image.format:
         return Candidate(str(image.key), image.format, None, may_be_made=False)
@@ -194,6 +196,7 @@ def _is_plain_resize(recipe: Recipe) -> bool:
         source=recipe.source,
         scaled=recipe.scaled,
         format=recipe.format,
+        background=recipe.background,
         quality=recipe.quality,
         target=recipe.target,
         effort=recipe.effort,
