@@ -122,18 +122,28 @@ class S3Connection:
         return f"{parts.scheme}://{self.bucket}.{parts.netloc}{parts.path}"
 
 
-def make_client(connection: S3Connection, *, endpoint_url: str | None = None, **changes: Any) -> S3Client:
-    """A new S3 client, safe to share between threads but not across a fork. `changes` go into its botocore Config."""
+def make_session(connection: S3Connection) -> boto3.session.Session:
+    """A new session, which finds credentials where the connection names none; not to be shared between threads."""
     core = botocore.session.Session()
     core.register_component("data_loader", _API_MODELS)
-    session = boto3.session.Session(
+    return boto3.session.Session(
         botocore_session=core,
         aws_access_key_id=connection.access_key_id,
         aws_secret_access_key=connection.secret_access_key,
         aws_session_token=connection.session_token,
         region_name=connection.region,
     )
-    return session.client(
+
+
+def make_client(
+    connection: S3Connection,
+    *,
+    endpoint_url: str | None = None,
+    session: boto3.session.Session | None = None,
+    **changes: Any,
+) -> S3Client:
+    """A new S3 client, safe to share between threads but not across a fork. `changes` go into its botocore Config."""
+    return (session or make_session(connection)).client(
         "s3",
         endpoint_url=endpoint_url or connection.endpoint_url,
         use_ssl=connection.use_ssl,

@@ -1,6 +1,7 @@
-"""Signature Version 4 of requests to S3, with the day's signing key kept.
+"""Signature Version 4 of requests and URLs of S3, with the day's signing key kept.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
+from urllib.parse import quote
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "s3"
@@ -48,6 +50,46 @@ def amz_date(moment: datetime) -> str:
     return f"{moment:%Y%m%dT%H%M%SZ}"
 
 
+class QuerySigner:
+    """Signs GETs of one host for one time by a query, which grants them to whoever has the URL.
+
+    `moment` is UTC, when the URLs begin to hold; `host` as the `Host` header has it, in lower case and without the
+    scheme's default port. Equal arguments give equal queries.
+    """
+
+    __slots__ = ("_after_path", "_before_digest", "_key", "_query")
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        region: str,
+        access_key_id: str,
+        secret_access_key: str,
+        session_token: str | None,
+        moment: datetime,
+        expires_in: int,
+    ) -> None:
+        day = f"{moment:%Y%m%d}"
+        scope = f"{day}/{region}/{SERVICE}/aws4_request"
+        dated = (
+            f"X-Amz-Algorithm={ALGORITHM}&X-Amz-Credential={_encode(f'{access_key_id}/{scope}')}"
+            f"&X-Amz-Date={amz_date(moment)}&X-Amz-Expires={expires_in}"
+        )
+        token = "" if session_token is None else f"&X-Amz-Security-Token={_encode(session_token)}"
+        signed = "&X-Amz-SignedHeaders=host"
+        # What is signed has its names in order; the URL has botocore's order, so that both make the same URLs.
+        self._after_path = f"\n{dated}{token}{signed}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+        self._query = f"{dated}{signed}{token}&X-Amz-Signature="
+        self._before_digest = f"{ALGORITHM}\n{amz_date(moment)}\n{scope}\n"
+        self._key = signing_key(secret_access_key, day, region)
+
+    def query_for(self, path: str) -> str:
+        """The whole query of a URL without one; `path` is percent-encoded once."""
+        digest = hashlib.sha256(f"GET\n{path}{self._after_path}".encode()).hexdigest()
+        return f"{self._query}{_hmac(self._key, f'{self._before_digest}{digest}').hex()}"
+
+
 @lru_cache(maxsize=64)
 def signing_key(secret_access_key: str, day: str, region: str) -> bytes:
     """The key that signs one day's requests to one region; it changes at midnight UTC."""
@@ -59,3 +101,7 @@ def signing_key(secret_access_key: str, day: str, region: str) -> bytes:
 
 def _hmac(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode(), "sha256")
+
+
+def _encode(value: str) -> str:
+    return quote(value, safe="-._~")
