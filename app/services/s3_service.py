@@ -1,4 +1,4 @@
-"""Object operations on S3, behind the `ObjectStore` protocol: boto3 in a bounded thread pool."""
+"""Object operations on S3, behind the `ObjectStore` protocol: quick reads, and boto3 in a bounded thread pool."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from app.services.bounded_calls import CallsClosed
 from app.services.protocols import MAX_LIST_KEYS, ByteRange, ListedObject, NewObject, ObjectStream, StoredObject
 from app.services.s3_connection import S3Connection
 from app.services.s3_errors import translating
+from app.services.s3_quick_get import AskBoto
 from app.services.s3_session import S3Session
 
 Result = TypeVar("Result")
@@ -57,24 +59,50 @@ class S3Service:
 
     async def head(self, key: str) -> StoredObject | None:
         """See `ObjectStore.head`."""
-        return await self._run("HeadObject", lambda session: session.head(key), failure=S3DownloadFailed)
+        started = time.monotonic()
+        session = await self._get_session()
+        if session.quick_reads:
+            with suppress(AskBoto):
+                return await session.quick_reads.head(key)
+        return await _run_in(
+            session,
+            "HeadObject",
+            lambda session: session.head(key),
+            failure=S3DownloadFailed,
+            seconds=_remaining(session, started),
+        )
 
     async def get(self, key: str, byte_range: ByteRange | None = None) -> ObjectStream:
         """See `ObjectStore.get`. The store's time for the whole object, not the reader's, counts towards the total."""
-        opened: list[StreamingBody] = []
         started = time.monotonic()
+        session = await self._get_session()
+        if session.quick_reads:
+            with suppress(AskBoto):
+                return await session.quick_reads.get(key, byte_range)
+        return await self._get_by_boto(session, key, byte_range, started)
 
-        def read_head(session: S3Session) -> tuple[S3Session, StoredObject, int]:
+    async def _get_by_boto(
+        self, session: S3Session, key: str, byte_range: ByteRange | None, started: float
+    ) -> ObjectStream:
+        opened: list[StreamingBody] = []
+
+        def read_head(session: S3Session) -> tuple[StoredObject, int]:
             stored, body, length = session.open(key, byte_range)
             opened.append(body)
-            return session, stored, length
+            return stored, length
 
         def undo(_: S3Session) -> None:
             opened[0].close()
 
-        session, stored, length = await self._run("GetObject", read_head, failure=S3DownloadFailed, undo=undo)
-        remaining_seconds = session.connection.total_timeout_seconds - (time.monotonic() - started)
-        chunks = _chunks(session, opened[0], length, remaining_seconds)
+        stored, length = await _run_in(
+            session,
+            "GetObject",
+            read_head,
+            failure=S3DownloadFailed,
+            undo=undo,
+            seconds=_remaining(session, started),
+        )
+        chunks = _chunks(session, opened[0], length, _remaining(session, started))
         # A generator that was never begun would not free the connection when it is closed.
         await anext(chunks)
         return ObjectStream(stored, chunks)
@@ -126,6 +154,10 @@ class S3Service:
             if session is None:
                 session = self._session = S3Session(self._connect)
             return session
+
+
+def _remaining(session: S3Session, started: float) -> float:
+    return max(0.0, session.connection.total_timeout_seconds - (time.monotonic() - started))
 
 
 async def _run_in(

@@ -17,7 +17,9 @@ from app.services.bounded_calls import BoundedCalls, current_deadline, fresh_dea
 from app.services.protocols import MAX_LIST_KEYS, ByteRange, KeyTaken, ListedObject, NewObject, StoredObject
 from app.services.s3_connection import S3Connection, make_client
 from app.services.s3_errors import DeadlinePassed, NotS3, translating
+from app.services.s3_quick_get import QuickReads
 from app.services.s3_quick_put import QuickPut
+from app.services.s3_route import RouteFinder
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,7 +40,9 @@ class S3Session:
         self._bucket = self.connection.bucket
         self._lock = threading.Lock()
         self._made_client: S3Client | None = None
+        self._made_routes: RouteFinder | None = None
         self._made_quick_put: QuickPut | None = None
+        self.quick_reads: QuickReads | None = None
 
     def close(self) -> None:
         """Frees threads and connections, after the calls under way."""
@@ -46,6 +50,8 @@ class S3Session:
         with self._lock:
             if self._made_client:
                 self._made_client.close()
+            if self.quick_reads:
+                self.quick_reads.close()
 
     @property
     def _client(self) -> S3Client:
@@ -54,7 +60,9 @@ class S3Session:
             if self._made_client is None:
                 self._made_client = make_client(self.connection)
                 self._made_client.meta.events.register("before-send.s3", _stop_after_deadline)
-                self._made_quick_put = QuickPut(self._made_client, sends_checksums=self.connection.sends_checksums)
+                self._made_routes = RouteFinder(self._made_client)
+                self._made_quick_put = QuickPut(self._made_routes, sends_checksums=self.connection.sends_checksums)
+                self.quick_reads = QuickReads(self._made_routes, self.connection)
             return self._made_client
 
     @property
@@ -62,13 +70,18 @@ class S3Session:
         assert self._made_quick_put is not None  # noqa: S101 - made with the client
         return self._made_quick_put
 
+    @property
+    def _routes(self) -> RouteFinder:
+        assert self._made_routes is not None  # noqa: S101 - made with the client
+        return self._made_routes
+
     def create(self, new: NewObject, write_id: str) -> str:
         """One conditional write; an answer that was lost is looked for in the bucket. The object's ETag."""
         metadata = {**new.metadata, _WRITE_ID: write_id}
         try:
             with translating("PutObject", failure=S3UploadFailed):
                 client, quick_put = self._client, self._quick_put
-                return quick_put.create(new, metadata) or self._put(client, quick_put, new, metadata)
+                return quick_put.create(new, metadata) or self._put(client, new, metadata)
         except (KeyTaken, S3ConnectionFailed, S3Unavailable):
             # Also when the caller's time is over: a write that did arrive is then found here and undone.
             with fresh_deadline(self.connection.total_timeout_seconds):
@@ -77,8 +90,8 @@ class S3Session:
                 raise
             return own.etag
 
-    def _put(self, client: S3Client, quick_put: QuickPut, new: NewObject, metadata: dict[str, str]) -> str:
-        with quick_put.learning(new.key):
+    def _put(self, client: S3Client, new: NewObject, metadata: dict[str, str]) -> str:
+        with self._routes.learning(new.key):
             answer = client.put_object(
                 Bucket=self._bucket,
                 Key=new.key,
@@ -103,7 +116,9 @@ class S3Session:
     def head(self, key: str) -> StoredObject | None:
         """HEAD, whose refusals have no body: a 404 may be a missing bucket, a 403 anything that a GET would name."""
         try:
-            answer = self._client.head_object(Bucket=self._bucket, Key=key)
+            client = self._client
+            with self._routes.learning(key):
+                answer = client.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             status = _status_of(error)
             if status not in {400, 403, 404}:
@@ -120,7 +135,9 @@ class S3Session:
         arguments: dict[str, Any] = {"Bucket": self._bucket, "Key": key}
         if byte_range:
             arguments["Range"] = f"bytes={byte_range.first}-{byte_range.last}"
-        answer = self._client.get_object(**arguments)
+        client = self._client
+        with self._routes.learning(key):
+            answer = client.get_object(**arguments)
         body = answer["Body"]
         try:
             length = _field_of(answer, "ContentLength")
