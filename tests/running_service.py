@@ -1,4 +1,4 @@
-"""A real uvicorn on a free loopback port, for as long as a block lasts."""
+"""A real uvicorn, with the HTTP of `serve`, on a free loopback port, for as long as a block lasts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import uvicorn
 from fastapi import FastAPI
+
+from app.entrypoints.http.bounded_http import BoundedHttp
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ def run_service(app: FastAPI, *, give_up_after_seconds: float = 20.0) -> Iterato
     """The application served by uvicorn in a thread; drained and stopped at the end of the block."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
+    server = uvicorn.Server(uvicorn.Config(app, http=BoundedHttp, log_level="warning", timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     give_up_at = time.monotonic() + give_up_after_seconds

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _DRAIN_SECONDS = 15
 _KEEP_ALIVE_SECONDS = 15
-_MAX_HEADER_BYTES = 32 * 1024
 _STORE_CHECK_SECONDS = 2
 
 
@@ -99,9 +98,11 @@ def _run(services: Services, listener: socket.socket, output: Output) -> None:
 def _uvicorn_config(app: FastAPI, notify: Callable[[], Awaitable[None]]) -> uvicorn.Config:
     import uvicorn
 
+    from app.entrypoints.http.bounded_http import BoundedHttp
+
     return uvicorn.Config(
         app,
-        http="h11",
+        http=BoundedHttp,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -110,7 +111,6 @@ def _uvicorn_config(app: FastAPI, notify: Callable[[], Awaitable[None]]) -> uvic
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
-        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
         callback_notify=notify,
         timeout_notify=_STORE_CHECK_SECONDS,
     )
