@@ -80,7 +80,7 @@ class TimedAuth(S3SigV4QueryAuth):
 
     def _modify_request_before_signing(self, request: Any) -> None:
         request.context["timestamp"] = self._moment.strftime("%Y%m%dT%H%M%SZ")
-        super()._modify_request_before_signing(request)  # type: ignore[misc] - missing in the stubs
+        super()._modify_request_before_signing(request)  # type: ignore[misc]  # not in the stubs
 
 
 def moment_of(url: str) -> datetime:
