@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.core.image_types import ImageTypes, Visibility
-from app.images.keys import INCOMING_PREFIX, VARIANTS_PREFIX
+from app.images.keys import INCOMING_PREFIX, PENDING_PREFIX, PRIVATE_PREFIX, VARIANTS_PREFIX
 
 PUBLIC_READ_SID = "HeavenPublicRead"
 CORS_ID = "heaven-browser-read"
@@ -23,9 +23,10 @@ def public_prefixes(types: ImageTypes) -> list[str]:
 
 
 def private_prefixes(types: ImageTypes) -> list[str]:
-    """The key prefixes that nobody may read without a signature: staged uploads, and images of private types."""
-    prefixes = sorted(f"{kind.prefix}/" for kind in types.values() if kind.visibility is Visibility.PRIVATE)
-    return [INCOMING_PREFIX, *prefixes, *(f"{VARIANTS_PREFIX}{prefix}" for prefix in prefixes)]
+    """The key prefixes that nobody may read without a signature: staged uploads, private images and types."""
+    kinds = sorted(f"{kind.prefix}/" for kind in types.values() if kind.visibility is Visibility.PRIVATE)
+    prefixes = [PRIVATE_PREFIX, *kinds]
+    return [INCOMING_PREFIX, PENDING_PREFIX, *prefixes, *(f"{VARIANTS_PREFIX}{prefix}" for prefix in prefixes)]
 
 
 def bucket_arn(bucket: str, region: str) -> str:
@@ -84,7 +85,8 @@ def least_iam_policy(bucket: str, types: ImageTypes, *, region: str) -> Document
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
     """
     arn = bucket_arn(bucket, region)
-    prefixes = [*sorted(f"{kind.prefix}/" for kind in types.values()), VARIANTS_PREFIX, INCOMING_PREFIX]
+    own = (PRIVATE_PREFIX, VARIANTS_PREFIX, INCOMING_PREFIX, PENDING_PREFIX)
+    prefixes = [*sorted(f"{kind.prefix}/" for kind in types.values()), *own]
     return {
         "Version": "2012-10-17",
         "Statement": [

@@ -9,27 +9,32 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.core.exceptions import S3ConnectionFailed
+from app.core.image_types import Visibility
 from app.images.facts import Facts
 from app.images.focal_points import parse_focal_point
 from app.images.keys import parse_user_id
 from app.services.batches import upload_each
 from app.services.deletion import delete_image_objects
+from app.services.grant_methods import GrantMethods
+from app.services.img_methods import ImgMethods
 from app.services.listing import list_page
+from app.services.manifest_methods import ManifestMethods
+from app.services.moving import move_image
 from app.services.new_images import facts_of_upload, render_upload
+from app.services.placing import check_owner_of_place, choose_visibility, lies_apart, list_roots
 from app.services.protocols import ByteRange, ObjectStream, StoredObject
 from app.services.results import ImagePage, StoredImage, UploadOutcome, UploadResult
 from app.services.store_time import store_time
-from app.services.stored_images import describe_listed, describe_stored, describe_uploaded
+from app.services.stored_images import describe_listed, describe_uploaded
 from app.services.sweeping import DEFAULT_AGE, Garbage, Removal, SweepReport, plan_sweep, sweep_variants
 from app.services.upload_sources import UploadSource, name_of
-from app.services.url_methods import UrlMethods
 from app.services.variant_storing import storing_image
 from app.services.wiring import Wiring
 
 MAX_PAGE = 1000
 
 
-class ImageService(UrlMethods):
+class ImageService(ImgMethods, GrantMethods, ManifestMethods):
     """Images in a bucket. Safe for threads and tasks; the parts are wired at the first use.
 
     Every method that takes an `s3_key` raises `InvalidImageKey` for anything that is not a key of a known image type,
@@ -45,12 +50,14 @@ class ImageService(UrlMethods):
         owner: str | None = None,
         file_name: str | None = None,
         focal_point: tuple[float, float] | None = None,
+        visibility: str | None = None,
     ) -> UploadResult:
         """Checks a picture, makes it small, safe and upright, and stores it with its variants: all of it, or nothing.
 
         `owner` (default: the user id) is kept with the object and decides who may delete it. `file_name` replaces the
         name that the file claims. `focal_point` is what crops keep in view: fractions of the upright width and height,
-        from the top left.
+        from the top left. `visibility` ("public", "private"; None: the type's own) may close a single image of a public
+        type, never open one of a private type. A private image in a user's folder has no other owner.
 
         Raises:
             InvalidImageType, InvalidUserId, InvalidRequest, ImageError: the input; repeating does not help.
@@ -62,7 +69,9 @@ class ImageService(UrlMethods):
         image_owner = folder_user if owner is None else parse_user_id(owner)
         focus = None if focal_point is None else parse_focal_point(focal_point)
         plan = replace(parts.plans[image_type], focal_point=focus)
-        async with storing_image(parts, kind, folder_user) as storing:
+        seen_by = choose_visibility(kind, visibility)
+        check_owner_of_place(seen_by, folder_user, image_owner)
+        async with storing_image(parts, kind, folder_user, visibility=seen_by) as storing:
             upload = await render_upload(parts, file, kind, plan=plan, on_variant=storing.add)
             facts = facts_of_upload(
                 upload,
@@ -73,7 +82,10 @@ class ImageService(UrlMethods):
                 uploaded_at=storing.created_at,
             )
             key, etag = await storing.commit(upload.picture, facts)
-        return describe_uploaded(key, etag, facts, file_size=len(upload.picture.body), urls=parts.urls)
+            manifest = await self.manifest_of(key, facts)
+        return describe_uploaded(
+            key, etag, facts, file_size=len(upload.picture.body), urls=parts.urls, manifest=manifest
+        )
 
     async def upload_images(
         self,
@@ -83,12 +95,15 @@ class ImageService(UrlMethods):
         *,
         owner: str | None = None,
         focal_point: tuple[float, float] | None = None,
+        visibility: str | None = None,
         concurrency: int = 4,
     ) -> list[UploadOutcome]:
-        """An outcome per file, in the files' order; one failure never loses the others. The focal point is for all."""
+        """An outcome per file, in the files' order; one failure never loses the others. The options are for all."""
 
         async def upload(file: UploadSource) -> UploadResult:
-            return await self.upload_image(file, image_type, user_id, owner=owner, focal_point=focal_point)
+            return await self.upload_image(
+                file, image_type, user_id, owner=owner, focal_point=focal_point, visibility=visibility
+            )
 
         # More at once would wait for one another, and be refused for that.
         return await upload_each(files, upload, concurrency=min(concurrency, self.parts.slots.count))
@@ -122,15 +137,15 @@ class ImageService(UrlMethods):
         """True or False as the store says; a store that refuses or fails raises, it never means False."""
         return await self.parts.store.head(str(self.parse_key(s3_key))) is not None
 
-    async def get_image_metadata(self, s3_key: str) -> StoredImage:
-        """The image's facts, by one HEAD.
+    async def get_image_metadata(self, s3_key: str, *, sizes: str | None = None) -> StoredImage:
+        """The image's facts, by one HEAD; `sizes` as in `get_manifest`.
 
         Raises:
             ImageNotFound: there is none.
+            InvalidRequest: `sizes` is too long or not printable.
         """
         key = self.parse_key(s3_key)
-        stored = await self.head(key)
-        return describe_stored(key, stored, self.type_name(key), self.visibility_of(key), self.parts.urls)
+        return await self.describe(key, await self.head(key), sizes=sizes)
 
     async def find_object(self, s3_key: str) -> StoredObject:
         """The stored object's own description.
@@ -144,7 +159,27 @@ class ImageService(UrlMethods):
         """True: it was there and is gone, its variants too. False: there was none; leftover variants go even so."""
         key = self.parse_key(s3_key)
         async with store_time(self.parts.store_timeout_seconds):
-            return await delete_image_objects(self.parts.store, key)
+            return await delete_image_objects(self.parts.store, key, invalidator=self.parts.invalidator)
+
+    async def set_visibility(self, s3_key: str, visibility: str) -> StoredImage:
+        """The image, public or private from now on, with its key of today: `private/` stands before it or not.
+
+        The old key is gone then. Repeated after a failure, with either key, it ends what was begun; results of
+        transforms are made anew. An image that is deleted while it moves may be there afterwards.
+
+        Raises:
+            ImageNotFound: there is none.
+            InvalidRequest: a public image of a private type; a private one in the folder of another than its owner.
+            S3Error: the store failed; the image is whole, at one of its keys or at both.
+        """
+        key = self.parse_key(s3_key)
+        kind = self.parts.types[self.type_name(key)]
+        wanted = choose_visibility(kind, visibility)
+        target = replace(key, is_private=lies_apart(kind, wanted))
+        if kind.visibility is Visibility.PRIVATE:
+            return await self.get_image_metadata(str(target))
+        stored = await move_image(self.parts, key, target, wanted)
+        return await self.describe(target, stored)
 
     async def sweep_variants(
         self,
@@ -171,23 +206,23 @@ class ImageService(UrlMethods):
         *,
         limit: int = 100,
         cursor: str | None = None,
-        types: Iterable[str] | None = None,
+        visibility: str | None = None,
     ) -> ImagePage:
-        """One page of images. Of one user: newest last. Of all: type by type, owner by owner, newest last within each.
+        """One page of images. Of one user: newest last. Of all: type by type (private ones after public ones), owner by
+        owner, newest last within each.
 
-        A cursor stays valid whatever is added or deleted meanwhile. `types` narrows an open `image_type`.
+        A cursor stays valid whatever is added or deleted meanwhile. `visibility="public"` leaves out what is private.
 
         Raises:
+            InvalidRequest: another visibility.
             InvalidCursor: not a cursor of this service.
         """
-        if image_type is not None:
-            self.find_type(image_type)
-        names = [image_type] if image_type is not None else list(self.parts.types if types is None else types)
+        kinds = list(self.parts.types.values()) if image_type is None else [self.find_type(image_type)]
         folder_user = None if user_id is None else parse_user_id(user_id)
-        prefixes = [self.parts.types[name].prefix for name in names]
+        roots = list_roots(kinds, visibility)
         async with store_time(self.parts.store_timeout_seconds):
             page = await list_page(
-                self.parts.store, prefixes, folder_user, limit=max(1, min(limit, MAX_PAGE)), cursor=cursor
+                self.parts.store, roots, folder_user, limit=max(1, min(limit, MAX_PAGE)), cursor=cursor
             )
         images = [describe_listed(key, listed, self.type_name(key), self.parts.urls) for key, listed in page.entries]
         return {"images": images, "next_cursor": page.next_cursor}

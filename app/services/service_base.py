@@ -8,6 +8,7 @@ from collections.abc import Callable
 from app.core.exceptions import ImageNotFound, InvalidImageKey, InvalidImageType
 from app.core.image_types import ImageType, Visibility
 from app.images.keys import ImageKey, parse_image_key
+from app.services.placing import roots_of
 from app.services.protocols import StoredObject
 from app.services.wiring import Wiring
 
@@ -41,15 +42,15 @@ class ServiceBase:
         """
         if not isinstance(s3_key, str):
             raise InvalidImageKey
-        return parse_image_key(s3_key, prefixes={kind.prefix for kind in self.parts.types.values()})
+        return parse_image_key(s3_key, prefixes=roots_of(self.parts.types.values()))
 
     def type_name(self, key: ImageKey) -> str:
         """The name of the key's image type."""
         return next(name for name, kind in self.parts.types.items() if kind.prefix == key.prefix)
 
     def visibility_of(self, key: ImageKey) -> Visibility:
-        """Who may see the images of this key's type."""
-        return self.parts.types[self.type_name(key)].visibility
+        """Who may see the image: told by its key alone, without network."""
+        return Visibility.PRIVATE if key.is_private else self.parts.types[self.type_name(key)].visibility
 
     def find_type(self, name: str) -> ImageType:
         """The image type of this name.

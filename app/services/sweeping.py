@@ -16,6 +16,7 @@ from app.images.formats import ImageFormat
 from app.images.keys import VARIANTS_PREFIX, ImageKey, parse_image_key
 from app.images.variants import current_file_names
 from app.services.deletion import delete_each
+from app.services.placing import roots_of, sibling_of
 from app.services.protocols import MAX_LIST_KEYS, ListedObject, ObjectStore
 from app.services.wiring import Wiring
 
@@ -70,7 +71,7 @@ class SweepReport:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What to remove: objects of images older than `before`, by the time in their keys."""
+    """What to remove: objects of images older than `before`, by the time in their keys; `prefixes` are roots."""
 
     prefixes: Collection[str]
     before: datetime
@@ -88,7 +89,7 @@ def plan_sweep(parts: Wiring, *, older_than: timedelta, garbage: Iterable[Garbag
     if older_than < MIN_AGE:
         raise InvalidRequest("A sweep leaves alone what is younger than an hour: it may be an upload under way.")
     return Sweep(
-        prefixes={kind.prefix for kind in parts.types.values()},
+        prefixes=frozenset(roots_of(parts.types.values())),
         before=parts.now() - older_than,
         current_names=current_file_names(spec for plan in parts.plans.values() for spec in plan.variants),
         garbage=frozenset(garbage),
@@ -131,6 +132,7 @@ async def _find_garbage(store: ObjectStore, sweep: Sweep, page: list[ListedObjec
         objects = by_image[key]
         if not is_there:
             heap, kind = report.orphans, Garbage.ORPHANS
+            objects = await _without_arrivals(store, sweep, key, objects)
         else:
             heap, kind = report.old_specs, Garbage.OLD_SPECS
             objects = [each for each in objects if each.key.rpartition("/")[2] not in sweep.current_names]
@@ -138,6 +140,18 @@ async def _find_garbage(store: ObjectStore, sweep: Sweep, page: list[ListedObjec
             heap.add(objects)
             found += [each.key for each in objects]
     return found
+
+
+async def _without_arrivals(
+    store: ObjectStore, sweep: Sweep, key: ImageKey, objects: list[ListedObject]
+) -> list[ListedObject]:
+    """Those that are no new copies of an image that is moving to this key: its original comes last."""
+    if all(listed.last_modified < sweep.before for listed in objects):
+        return objects
+    sibling = sibling_of(key)
+    if sibling.root not in sweep.prefixes or not await store.list(f"{sibling.stem}.", limit=1):
+        return objects
+    return [listed for listed in objects if listed.last_modified < sweep.before]
 
 
 async def _ask_for_images(store: ObjectStore, keys: Iterable[ImageKey]) -> list[tuple[ImageKey, bool]]:

@@ -22,14 +22,11 @@ from app.images.keys import ImageKey
 from app.images.records import RenderedImage, Rendition
 from app.images.variants import variant_key
 from app.services.deletion import delete_each
+from app.services.placing import lies_apart
 from app.services.protocols import KeyTaken, NewObject, ObjectStore
 from app.services.store_time import store_time
 from app.services.wiring import Wiring
 
-CACHE_CONTROL = {
-    Visibility.PUBLIC: "public, max-age=31536000, immutable",
-    Visibility.PRIVATE: "private, no-cache",
-}
 WRITES_AT_ONCE = 8
 KEY_DRAWS = 5
 
@@ -39,9 +36,11 @@ _taking_back: set[asyncio.Task[None]] = set()
 
 
 @asynccontextmanager
-async def storing_image(parts: Wiring, kind: ImageType, user_id: str | None) -> AsyncIterator[ImageStoring]:
+async def storing_image(
+    parts: Wiring, kind: ImageType, user_id: str | None, *, visibility: Visibility
+) -> AsyncIterator[ImageStoring]:
     """One upload's place in the store. The block adds variants and commits; on any error all of it is taken back."""
-    storing = ImageStoring(parts, kind, user_id)
+    storing = ImageStoring(parts, kind, user_id, visibility=visibility)
     try:
         yield storing
     except BaseException:
@@ -56,10 +55,11 @@ async def storing_image(parts: Wiring, kind: ImageType, user_id: str | None) -> 
 class ImageStoring:
     """The objects of one upload under one key, drawn when the first is there; if it is taken, all again elsewhere."""
 
-    def __init__(self, parts: Wiring, kind: ImageType, user_id: str | None) -> None:
+    def __init__(self, parts: Wiring, kind: ImageType, user_id: str | None, *, visibility: Visibility) -> None:
         self._parts = parts
         self._kind = kind
         self._user_id = user_id
+        self._visibility = visibility
         self._drawn: _ImageObjects | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_open = True
@@ -111,8 +111,9 @@ class ImageStoring:
     def _draw(self, created_at: datetime) -> _ImageObjects:
         # What the extension will be is known when the original is: variants lie under the stem, for them any will do.
         extension = ImageFormat.JPEG.extension
-        key = ImageKey(self._kind.prefix, self._user_id, created_at, self._parts.new_token(), extension)
-        return _ImageObjects(self._parts.store, key, CACHE_CONTROL[self._kind.visibility])
+        is_private = lies_apart(self._kind, self._visibility)
+        key = ImageKey(self._kind.prefix, self._user_id, created_at, self._parts.new_token(), extension, is_private)
+        return _ImageObjects(self._parts.store, key, self._parts.delivery.cache_control(self._visibility))
 
 
 class _ImageObjects:

@@ -69,7 +69,7 @@ async def test_whole_life_of_an_image(s3_image_service: ImageService) -> None:
     facts = await service.get_image_metadata(key)
     assert {name: facts[name] for name in uploaded} == uploaded  # type: ignore[literal-required]
     assert (facts["owner"], facts["visibility"]) == ("rené o'neill", "private")
-    assert (await service.find_object(key)).cache_control == "private, no-cache"
+    assert (await service.find_object(key)).cache_control == "private, no-store"
     listed = await service.list_images("document", "rené o'neill")
     assert [(image["s3_key"], image["etag"]) for image in listed["images"]] == [(key, uploaded["etag"])]
 

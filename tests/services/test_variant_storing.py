@@ -56,7 +56,7 @@ async def test_result_lists_the_variants() -> None:
 
 @pytest.mark.parametrize(
     ("image_type", "cache_control"),
-    [("user", "public, max-age=31536000, immutable"), ("document", "private, no-cache")],
+    [("user", "public, max-age=31536000, immutable"), ("document", "private, no-store")],
 )
 async def test_variants_lie_in_the_store(image_type: str, cache_control: str) -> None:
     """Every variant is an object of its own with its type, its digest, and the caching of its image."""
