@@ -16,6 +16,7 @@ from rich.filesize import decimal
 
 from app.bootstrap import default_services
 from app.core.exceptions import ImageServiceError, InvalidRequest, S3ConnectionFailed
+from app.core.image_types import Visibility
 from app.entrypoints.cli.exit_codes import ExitCode, Interrupted, OutputUnwritable, UsageInvalid, answer_of
 from app.entrypoints.cli.output import JsonOption, Output, Rows, describe_failure, open_output
 from app.entrypoints.cli.showing import show_metadata, show_upload
@@ -41,12 +42,16 @@ def upload(
     focal: Annotated[
         str | None, typer.Option("--focal", metavar="X,Y", help="What crops keep in view, from the top left: 0.5,0.3.")
     ] = None,
+    visibility: Annotated[
+        Visibility | None, typer.Option("--visibility", help="Who may see them; left out: as their type says.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Files under way at once.")] = 4,
     as_json: JsonOption = False,
 ) -> None:
     """Store photos: small, safe and upright, with their variants. One failure never loses the others."""
     output = open_output(as_json=as_json)
-    destination = Destination(image_type, user_id, None if focal is None else _parse_focal(focal))
+    focal_point = None if focal is None else _parse_focal(focal)
+    destination = Destination(image_type, user_id, focal_point, visibility)
     _open_service()
     outcomes = upload_files(default_services(), files, destination, concurrency=concurrency)
     _tell_failures(outcomes, output)

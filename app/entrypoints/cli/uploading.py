@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.bootstrap import Services
 from app.core.exceptions import ImageServiceError
+from app.core.image_types import Visibility
 from app.entrypoints.cli.exit_codes import Failure, InputUnreadable, Interrupted, LocalFailure
 from app.entrypoints.cli.output import stderr_console
 from app.services.results import UploadResult
@@ -33,11 +34,12 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Which kind of images the files become, whose, and what crops of them keep in view."""
+    """Which kind of images the files become, whose, what crops of them keep in view, and who may see them."""
 
     image_type: str
     user_id: str | None = None
     focal_point: tuple[float, float] | None = None
+    visibility: Visibility | None = None
 
 
 def upload_files(
@@ -54,7 +56,11 @@ def upload_files(
         try:
             _check_readable(path)
             result = await services.image_service.upload_image(
-                path, destination.image_type, destination.user_id, focal_point=destination.focal_point
+                path,
+                destination.image_type,
+                destination.user_id,
+                focal_point=destination.focal_point,
+                visibility=destination.visibility,
             )
             return FileOutcome(path, result=result)
         except (ImageServiceError, LocalFailure) as error:

@@ -20,10 +20,10 @@ class UploadPlace:
 
 @dataclass(frozen=True, slots=True)
 class ListingScope:
-    """Whose images may be listed (None: everyone's) and of which types (None: all)."""
+    """Whose images may be listed (None: everyone's) and of which visibility (None: all)."""
 
     user_id: str | None
-    types: list[str] | None
+    visibility: Visibility | None
 
 
 def check_known(caller: Caller) -> None:
@@ -52,7 +52,7 @@ def choose_upload_place(caller: Caller, user_id: str | None) -> UploadPlace:
 
 
 def choose_listing(caller: Caller, image_type: str | None, user_id: str | None, types: ImageTypes) -> ListingScope:
-    """Users list what is their own, of others the public types only; admins list everything.
+    """Users list what is their own, of others what is public; admins list everything.
 
     Raises:
         AuthenticationRequired, AccessForbidden, InvalidUserId: what they asked for is not theirs to see.
@@ -60,13 +60,13 @@ def choose_listing(caller: Caller, image_type: str | None, user_id: str | None, 
     check_known(caller)
     named = None if user_id is None else parse_user_id(user_id)
     if caller.is_admin:
-        return ListingScope(named, types=None)
+        return ListingScope(named, visibility=None)
     if named in {None, caller.user_id}:
-        return ListingScope(caller.user_id, types=None)
-    public = [name for name, kind in types.items() if kind.visibility is Visibility.PUBLIC]
-    if image_type in types and image_type not in public:
+        return ListingScope(caller.user_id, visibility=None)
+    kind = types.get(image_type or "")
+    if kind and kind.visibility is Visibility.PRIVATE:
         raise AccessForbidden("You may list your own images of this type only.")
-    return ListingScope(named, types=public)
+    return ListingScope(named, visibility=Visibility.PUBLIC)
 
 
 def owns(caller: Caller, owner: str | None) -> bool:
@@ -94,15 +94,26 @@ def check_may_read(caller: Caller, visibility: Visibility, owner: str | None) ->
         raise ImageNotFound
 
 
-def check_may_delete(caller: Caller, visibility: Visibility, owner: str | None) -> None:
-    """Returns when the caller may delete this image.
+def check_may_change(caller: Caller, visibility: Visibility, owner: str | None) -> None:
+    """Returns when the caller may delete this image, say who sees it, or open it to others.
 
     Raises:
-        AuthenticationRequired: nobody in particular deletes nothing.
+        AuthenticationRequired: nobody in particular changes nothing.
         ImageNotFound: it is private and somebody else's.
         AccessForbidden: it is somebody else's.
     """
     check_known(caller)
     check_may_read(caller, visibility, owner)
     if not owns(caller, owner):
-        raise AccessForbidden("Only its owner may delete this image.")
+        raise AccessForbidden("Only its owner may do this with the image.")
+
+
+def check_may_grant(caller: Caller, user_id: str) -> None:
+    """Returns when the caller may open this user's images to others.
+
+    Raises:
+        AuthenticationRequired, AccessForbidden: they may not.
+    """
+    check_known(caller)
+    if not owns(caller, user_id):
+        raise AccessForbidden("You may open your own images only.")

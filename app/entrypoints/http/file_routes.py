@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from app.core.image_types import Visibility
@@ -22,16 +22,21 @@ from app.entrypoints.http.ranges import parse_range
 from app.entrypoints.http.upload_docs import NOT_MODIFIED, OPTIONAL_TOKEN
 from app.images.facts import Facts
 from app.images.formats import STORED_FORMATS
+from app.images.grants import MAX_GRANT_CHARACTERS, GrantScope
 from app.images.keys import ImageKey
 from app.services.image_service import ImageService
 from app.services.protocols import ByteRange, StoredObject
 from app.services.stored_images import owner_of
-from app.services.variant_storing import CACHE_CONTROL
 
 TheCaller = Annotated[Caller, Depends(current_caller)]
+GrantParameter = Annotated[
+    str | None, Query(max_length=MAX_GRANT_CHARACTERS, description="A token of `POST /grants` that opens the image.")
+]
 
 _CONTENT_TYPES = {stored.extension: stored.content_type for stored in STORED_FORMATS}
 _RESOURCE_POLICY = {Visibility.PUBLIC: "cross-origin", Visibility.PRIVATE: "same-site"}
+# The address may hold a grant, which is nobody's to be told of.
+_PRIVATE_HEADERS = {"Vary": "Authorization", "Referrer-Policy": "no-referrer"}
 _PICTURE = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in _CONTENT_TYPES.values()}
 
 
@@ -66,17 +71,19 @@ class FileRoutes:
         request: Request,
         caller: TheCaller,
         stack: Annotated[AsyncExitStack, Depends(hold_open)],
+        grant: GrantParameter = None,
     ) -> Response:
-        """The stored picture, or one range of it. Private pictures of others are not there."""
-        key = self._parse(s3_key, caller)
+        """The stored picture, or one range of it. Without a grant, private pictures of others are not there."""
+        key = self._service.parse_key(s3_key)
+        reader = self._know_reader(key, caller, grant)
         byte_range: ByteRange | None = None
         if has_conditions(request.headers):
-            stored = await self._find_readable(key, caller)
+            stored = await self._find_readable(key, reader)
             if _is_unchanged(request, stored):
                 return Response(status_code=304, headers=self._headers(key, stored))
             byte_range = _find_range(request, stored)
         stream = await stack.enter_async_context(self._service.open_image(s3_key, byte_range))
-        self._check_may_read(key, stream.object, caller)
+        self._check_may_read(key, stream.object, reader)
         headers = self._headers(key, stream.object)
         if byte_range is None:
             headers["Content-Length"] = str(stream.object.size)
@@ -85,27 +92,41 @@ class FileRoutes:
         headers["Content-Range"] = f"bytes {byte_range.first}-{byte_range.last}/{stream.object.size}"
         return StreamingResponse(stream.chunks, status_code=206, headers=headers)
 
-    async def head_file(self, s3_key: KeyParameter, request: Request, caller: TheCaller) -> Response:
+    async def head_file(
+        self, s3_key: KeyParameter, request: Request, caller: TheCaller, grant: GrantParameter = None
+    ) -> Response:
         """The headers of the picture, without it."""
-        key = self._parse(s3_key, caller)
-        stored = await self._find_readable(key, caller)
+        key = self._service.parse_key(s3_key)
+        reader = self._know_reader(key, caller, grant)
+        stored = await self._find_readable(key, reader)
         headers = self._headers(key, stored)
         if _is_unchanged(request, stored):
             return Response(status_code=304, headers=headers)
         return Response(headers=headers | {"Content-Length": str(stored.size)})
 
-    def _parse(self, s3_key: str, caller: Caller) -> ImageKey:
-        key = self._service.parse_key(s3_key)
-        check_may_ask(caller, self._service.visibility_of(key))
-        return key
+    def _know_reader(self, key: ImageKey, caller: Caller, grant: str | None) -> Caller | GrantScope:
+        """Who reads: a caller by name, or whoever shows a grant for this image, before the store is asked for it.
 
-    async def _find_readable(self, key: ImageKey, caller: Caller) -> StoredObject:
+        Raises:
+            InvalidGrant: the grant does not open it, whoever shows it.
+            ImageNotFound: it is private, and the caller is nobody in particular.
+        """
+        visibility = self._service.visibility_of(key)
+        if grant is not None and visibility is Visibility.PRIVATE:
+            return self._service.check_grant(grant, key)
+        check_may_ask(caller, visibility)
+        return caller
+
+    async def _find_readable(self, key: ImageKey, reader: Caller | GrantScope) -> StoredObject:
         stored = await self._service.find_object(str(key))
-        self._check_may_read(key, stored, caller)
+        self._check_may_read(key, stored, reader)
         return stored
 
-    def _check_may_read(self, key: ImageKey, stored: StoredObject, caller: Caller) -> None:
-        check_may_read(caller, self._service.visibility_of(key), owner_of(key, stored))
+    def _check_may_read(self, key: ImageKey, stored: StoredObject, reader: Caller | GrantScope) -> None:
+        if isinstance(reader, GrantScope):
+            self._service.check_granted(reader, key, stored)
+        else:
+            check_may_read(reader, self._service.visibility_of(key), owner_of(key, stored))
 
     def _headers(self, key: ImageKey, stored: StoredObject) -> dict[str, str]:
         visibility = self._service.visibility_of(key)
@@ -115,13 +136,13 @@ class FileRoutes:
             "ETag": stored.etag,
             "Last-Modified": format_date(stored.last_modified),
             "Accept-Ranges": "bytes",
-            "Cache-Control": CACHE_CONTROL[visibility],
+            "Cache-Control": self._service.parts.delivery.cache_control(visibility),
             "Content-Disposition": format_disposition(_file_name(key, stored)),
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cross-Origin-Resource-Policy": _RESOURCE_POLICY[visibility],
         }
-        return headers | ({"Vary": "Authorization"} if visibility is Visibility.PRIVATE else {})
+        return headers | (_PRIVATE_HEADERS if visibility is Visibility.PRIVATE else {})
 
 
 def format_disposition(file_name: str) -> str:

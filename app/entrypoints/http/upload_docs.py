@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.core.image_types import Visibility
+
 # Beside the bearer scheme that FastAPI lists: none is fine too.
 OPTIONAL_TOKEN: dict[str, Any] = {"security": [{}]}
 
@@ -35,6 +37,11 @@ def upload_body(types: list[str], *, file_field: str, most: int | None = None) -
                 "maxLength": 64,
                 "description": "Whose folder it goes to. Left out: the caller's own; for admins none.",
                 "examples": ["123"],
+            },
+            "visibility": {
+                "type": "string",
+                "enum": list(Visibility),
+                "description": "Who may see it; private for a single image of a public type. Left out: the type's own.",
             },
             "focal_x": _fraction("width from the left"),
             "focal_y": _fraction("height from the top"),

@@ -77,8 +77,9 @@ def test_private_file_is_not_for_shared_caches(api: Api) -> None:
     """Nobody's cache hands a private picture to the next one who asks."""
     answer = api.client.get(f"/api/v1/files/{api.store('document')['s3_key']}")
 
-    assert answer.headers["cache-control"] == "private, no-cache"
+    assert answer.headers["cache-control"] == "private, no-store"
     assert answer.headers["vary"] == "Authorization"
+    assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cross-origin-resource-policy"] == "same-site"
 
 
