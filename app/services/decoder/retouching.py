@@ -11,29 +11,35 @@ from app.images.recipes import Overlay
 _MOST = 255
 # A wider blur is made in fewer pixels, where it has this sigma at least: nobody sees the difference, and its cost would
 # grow with the sigma.
-_WIDE_SIGMA = 4.0
+_WIDE_SIGMA = 2.0
+# By itself libvips cuts the bell off where it is a fifth as high as in its middle, and in whole numbers it changes the
+# brightness of even areas by up to 7 of 255.
+_EXACT = {"min_ampl": 0.02, "precision": "float"}
 
 
 def blurred(picture: Any, sigma: float) -> Any:
     """A Gaussian blur, what is transparent weighing nothing; `sigma` in pixels."""
     shrink = int(sigma / _WIDE_SIGMA)
     if shrink <= 1:
-        return _weighed(picture, lambda pixels: pixels.gaussblur(sigma))
+        return _weighed(picture, lambda pixels: _soft(pixels, sigma))
     size = picture.width, picture.height
     small = max(1, size[0] // shrink), max(1, size[1] // shrink)
 
     def blur_small(pixels: Any) -> Any:
-        return _resized(_resized(pixels, small).gaussblur(sigma * small[0] / size[0]), size)
+        return _resized(_soft(_resized(pixels, small), sigma * small[0] / size[0]), size)
 
     return _weighed(picture, blur_small)
 
 
 def sharpened(picture: Any, sigma: float) -> Any:
-    """Lightness alone is sharpened, flat areas and what is already sharp less so; `sigma` in pixels."""
+    """An unsharp mask: what a blur of `sigma` pixels would take away is added once more; alpha stays as it is."""
+    soft = blurred(picture, sigma)
+    # Out of range is cut off.
+    sharp = (picture * 2 - soft).cast("uchar").copy(interpretation=picture.interpretation)
     if not picture.hasalpha():
-        return picture.sharpen(sigma=sigma)
-    colours = picture[: picture.bands - 1]
-    return colours.sharpen(sigma=sigma).bandjoin(picture[picture.bands - 1])
+        return sharp
+    last = picture.bands - 1
+    return sharp[:last].bandjoin(picture[last])
 
 
 def laid_on_canvas(picture: Any, canvas: Size, background: str | None) -> Any:
@@ -68,6 +74,10 @@ def with_overlay(picture: Any, mark: Any, overlay: Overlay) -> Any:
     laid = under.composite2(mark, "over").rint().cast("uchar")
     laid = laid if picture.hasalpha() else laid[:3]
     return _coloured(picture).insert(laid, *place)
+
+
+def _soft(pixels: Any, sigma: float) -> Any:
+    return pixels.gaussblur(sigma, **_EXACT).rint().cast("uchar")
 
 
 def _resized(pixels: Any, size: Size) -> Any:
