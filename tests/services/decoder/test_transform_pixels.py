@@ -133,15 +133,26 @@ def gaussian(pixels: np.ndarray[Any, np.dtype[np.float64]], sigma: float) -> np.
     return pixels
 
 
-def test_sharpening_raises_contrast_at_edges() -> None:
-    """On both sides of a soft edge there is more contrast, flat areas stay as they are."""
-    soft = Image.new("RGB", (100, 40), (80, 80, 80))
-    soft.paste((170, 170, 170), (50, 0, 100, 40))
-    content = make_png(0, 0, picture=soft.filter(ImageFilter.GaussianBlur(1)))
-    row = np.asarray(opened(transform(content, "sharpen:1")))[20, :, 0]
-    assert row.min() < 75
-    assert row.max() > 175
-    assert max(abs(int(row[5]) - 80), abs(int(row[95]) - 170)) <= 1
+@pytest.mark.parametrize("sigma", [0.3, 1, 10])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_sharpening_raises_contrast_at_edges(sigma: float, mode: str) -> None:
+    """What a blur takes away is added: more contrast on both sides of an edge, none in even areas."""
+    source = quadrants(400, 300).filter(ImageFilter.GaussianBlur(1)).convert(mode)
+    pixels = np.asarray(source, float)
+    made = transform(make_png(0, 0, picture=source), f"sharpen:{sigma:g}")
+    expected = np.clip(2 * pixels - gaussian(pixels, sigma), 0, 255)
+    differences = np.abs(np.asarray(opened(made).convert(mode), float) - expected)
+    assert differences.mean() < 1
+    assert differences.max() < 8
+
+
+def test_sharpening_beside_nothing() -> None:
+    """What is transparent stays so, and its hidden black makes no bright rim."""
+    spot = Image.new("RGBA", (100, 100), NOTHING)
+    spot.paste((120, 120, 120, 255), (31, 31, 69, 69))
+    pixels = np.asarray(opened(transform(make_png(0, 0, picture=spot), "sharpen:3", has_alpha=True)))
+    assert (pixels[..., 3] == np.asarray(spot)[..., 3]).all()
+    assert np.abs(pixels[pixels[..., 3] > 0][:, :3].astype(int) - 120).max() <= 2
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
