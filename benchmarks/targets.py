@@ -53,3 +53,4 @@ NODE = Target("uploads/s ahead of Node, sharp and the AWS SDK", Bound.AT_LEAST, 
 FASTAPI = Target("uploads/s ahead of FastAPI, Pillow and boto3", Bound.AT_LEAST, 2.5, "x")
 SERVING_SHARE = Target("share of HTTP, parsing, hashing and S3 in an upload's CPU", Bound.AT_MOST, 5.0, "%")
 SERVICE_GROWTH = Target("growth of the serving process, second half over first", Bound.AT_MOST, 10.0, "MB")
+MANIFESTS = Target("manifests of 100 known images", Bound.AT_LEAST, 200.0, "/s")

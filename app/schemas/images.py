@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.errors import Problem
+from app.schemas.manifests import EXAMPLE_MANIFEST, Manifest
 
 EXAMPLE_KEY = "users/123/20241201_143022_a1b2c3d4.jpg"
 # As `next_cursor` gives it for that key.
@@ -59,6 +60,7 @@ _UPLOADED: dict[str, Any] = _LISTED | {
         "source": {"width": 4032, "height": 3024, "format": "jpeg", "file_size": 4194304, "frames": 1},
     },
     "variants": [_variant("640", 640, 480, "avif", 48210), _variant("thumb", 320, 320, "jpeg", 21034)],
+    "manifest": EXAMPLE_MANIFEST,
 }
 
 
@@ -162,6 +164,7 @@ class UploadedImage(ListedImage):
     file_name: str = Field(description="The name the file was sent with, without its path.")
     metadata: ImageFacts
     variants: list[Variant] = Field(description="Widest first, then the presets; each size by format.")
+    manifest: Manifest = Field(description="What a page needs to show it; here the URLs of private images are signed.")
 
 
 class ImageDescription(UploadedImage):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from app.core.exceptions import ImageServiceError
+from app.images.manifests import Manifest as Manifest
 
 
 class SourceMetadata(TypedDict):
@@ -74,7 +75,7 @@ class Variant(TypedDict):
 class UploadResult(TypedDict):
     """A stored image; `variants` widest first, then the presets, in each size by format as `VARIANT_FORMATS` has them.
 
-    Images without variants, older ones too, have none.
+    Images without variants, older ones too, have none. Of private images the `url`s answer nobody; the manifest's do.
     """
 
     s3_key: str
@@ -88,6 +89,7 @@ class UploadResult(TypedDict):
     etag: str
     metadata: ImageMetadata
     variants: list[Variant]
+    manifest: Manifest
 
 
 class StoredImage(UploadResult):

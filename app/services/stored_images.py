@@ -7,7 +7,15 @@ from app.images.facts import Facts, format_time
 from app.images.formats import ImageFormat
 from app.images.keys import ImageKey
 from app.services.protocols import ListedObject, StoredObject, UrlSigner
-from app.services.results import ImageMetadata, ListedImage, PrivacyReceipt, StoredImage, UploadResult, Variant
+from app.services.results import (
+    ImageMetadata,
+    ListedImage,
+    Manifest,
+    PrivacyReceipt,
+    StoredImage,
+    UploadResult,
+    Variant,
+)
 
 
 def metadata_of(facts: Facts, file_size: int) -> ImageMetadata:
@@ -68,7 +76,9 @@ def owner_of(key: ImageKey, stored: StoredObject) -> str | None:
     return Facts.from_metadata(stored.metadata).owner or key.user_id
 
 
-def describe_uploaded(key: ImageKey, etag: str, facts: Facts, *, file_size: int, urls: UrlSigner) -> UploadResult:
+def describe_uploaded(
+    key: ImageKey, etag: str, facts: Facts, *, file_size: int, urls: UrlSigner, manifest: Manifest
+) -> UploadResult:
     """An image that was just stored, of `file_size` bytes."""
     return {
         "s3_key": str(key),
@@ -82,11 +92,18 @@ def describe_uploaded(key: ImageKey, etag: str, facts: Facts, *, file_size: int,
         "etag": etag,
         "metadata": metadata_of(facts, file_size),
         "variants": variants_of(key, facts, urls),
+        "manifest": manifest,
     }
 
 
 def describe_stored(
-    key: ImageKey, stored: StoredObject, image_type: str, visibility: Visibility, urls: UrlSigner
+    key: ImageKey,
+    stored: StoredObject,
+    image_type: str,
+    visibility: Visibility,
+    urls: UrlSigner,
+    *,
+    manifest: Manifest,
 ) -> StoredImage:
     """An image as its object describes it."""
     facts = Facts.from_metadata(stored.metadata)
@@ -102,6 +119,7 @@ def describe_stored(
         "etag": stored.etag,
         "metadata": metadata_of(facts, stored.size),
         "variants": variants_of(key, facts, urls),
+        "manifest": manifest,
         "content_type": stored.content_type,
         "owner": owner_of(key, stored),
         "visibility": visibility.value,

@@ -72,6 +72,7 @@ async def test_result_of_an_upload() -> None:
             "source": {"width": 3000, "height": 2000, "format": "jpeg", "file_size": len(sent), "frames": 1},
         },
         "variants": [],
+        "manifest": await service.get_manifest(KEY),
     }
     placeholders = " ".join(str(result["metadata"][name]) for name in PLACEHOLDERS)
     assert re.fullmatch(r"[0-9a-f]{16} #[0-9a-f]{6} [A-Za-z0-9+/]{20,40}", placeholders)
@@ -113,10 +114,10 @@ async def test_unknown_type(memory_image_service: ImageService, image_type: str)
 
 
 async def test_who_may_cache(memory_image_service: ImageService) -> None:
-    """Public pictures may be cached for ever, private ones never without asking."""
+    """Public pictures may be cached for ever, private ones not at all."""
     for image_type, expected in (
         ("room", "public, max-age=31536000, immutable"),
-        ("document", "private, no-cache"),
+        ("document", "private, no-store"),
     ):
         result = await memory_image_service.upload_image(SENT, image_type, 1)
         assert (await memory_image_service.find_object(result["s3_key"])).cache_control == expected

@@ -9,11 +9,12 @@ from starlette.datastructures import UploadFile
 
 from app.core.config import Settings
 from app.core.exceptions import ImageNotFound
+from app.core.image_types import Visibility
 from app.entrypoints.http.authentication import current_caller
 from app.entrypoints.http.authorization import (
     check_known,
     check_may_ask,
-    check_may_delete,
+    check_may_change,
     check_may_read,
     choose_listing,
     choose_upload_place,
@@ -23,6 +24,7 @@ from app.entrypoints.http.caller import Caller
 from app.entrypoints.http.client_presence import finish_while_client_waits
 from app.entrypoints.http.conditions import is_unchanged
 from app.entrypoints.http.error_handlers import describe
+from app.entrypoints.http.json_body import json_body, json_limits, read_json
 from app.entrypoints.http.key_path import KEY_PATH, KeyParameter
 from app.entrypoints.http.problem_docs import problem_answers
 from app.entrypoints.http.request_body import (
@@ -34,15 +36,17 @@ from app.entrypoints.http.request_body import (
     require_text,
 )
 from app.entrypoints.http.upload_docs import ETAG_HEADER, NOT_MODIFIED, OPTIONAL_TOKEN, UPLOAD_HEADERS, upload_body
+from app.images.keys import ImageKey, encode_key
+from app.schemas.grants import ImageChange
 from app.schemas.images import EXAMPLE_CURSOR, BatchOutcomes, ImageDescription, ImagePage, UploadedImage
 from app.services import results
 from app.services.image_service import MAX_PAGE, ImageService
-from app.services.s3_presign import encode_key
+from app.services.placing import roots_of, sibling_of
 from app.services.stored_images import owner_of
 
 TheCaller = Annotated[Caller, Depends(current_caller)]
 
-_DESCRIPTION_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+_VARY = {"Vary": "Authorization"}
 
 
 class ImageRoutes:
@@ -104,6 +108,14 @@ class ImageRoutes:
         )
         router.add_api_route(
             f"/images/{KEY_PATH}",
+            self.change_image,
+            methods=["PATCH"],
+            response_model=ImageDescription,
+            responses=problem_answers(400, 401, 403, 404, 408, 413, 422),
+            openapi_extra={"requestBody": json_body(ImageChange)},
+        )
+        router.add_api_route(
+            f"/images/{KEY_PATH}",
             self.delete_image,
             methods=["DELETE"],
             status_code=204,
@@ -125,7 +137,12 @@ class ImageRoutes:
             image_type = require_text(form, "image_type")
             place = choose_upload_place(caller, find_text(form, "user_id"))
             upload = self._service.upload_image(
-                file, image_type, place.user_id, owner=place.owner, focal_point=find_focal_point(form)
+                file,
+                image_type,
+                place.user_id,
+                owner=place.owner,
+                focal_point=find_focal_point(form),
+                visibility=find_text(form, "visibility"),
             )
             stored = await finish_while_client_waits(request, upload)
         response.headers["Location"] = f"{request.url.path}/{encode_key(stored['s3_key'])}"
@@ -141,7 +158,12 @@ class ImageRoutes:
             image_type = require_text(form, "image_type")
             place = choose_upload_place(caller, find_text(form, "user_id"))
             uploads = self._service.upload_images(
-                files, image_type, place.user_id, owner=place.owner, focal_point=find_focal_point(form)
+                files,
+                image_type,
+                place.user_id,
+                owner=place.owner,
+                focal_point=find_focal_point(form),
+                visibility=find_text(form, "visibility"),
             )
             outcomes = await finish_while_client_waits(request, uploads)
         return {"outcomes": [self._describe_outcome(request, outcome) for outcome in outcomes]}
@@ -156,20 +178,28 @@ class ImageRoutes:
     ) -> results.ImagePage:
         """One page of images. Cursors stay valid whatever is added or deleted meanwhile.
 
-        One user's images come newest last; everyone's (no `user_id`) type by type, owner by owner, newest last in each.
+        One user's images come newest last; everyone's (no `user_id`) type by type, owner by owner, newest last in each,
+        single private ones after the public ones of their type.
         """
         scope = choose_listing(caller, image_type or None, user_id or None, self._service.parts.types)
         return await self._service.list_images(
-            image_type or None, scope.user_id, limit=limit, cursor=cursor or None, types=scope.types
+            image_type or None, scope.user_id, limit=limit, cursor=cursor or None, visibility=scope.visibility
         )
 
     async def describe_image(
-        self, s3_key: KeyParameter, request: Request, response: Response, caller: TheCaller
+        self,
+        s3_key: KeyParameter,
+        request: Request,
+        response: Response,
+        caller: TheCaller,
+        sizes: Annotated[
+            str | None, Query(description="In place of `(max-width: Wpx) 100vw, Wpx`.", examples=["50vw"])
+        ] = None,
     ) -> Any:
         """What is known of an image. Private images of others are not there."""
-        stored = await self._get_readable(s3_key, caller)
-        headers = _DESCRIPTION_HEADERS | {"ETag": stored["etag"]}
-        if is_unchanged(request.headers, etag=stored["etag"]):
+        stored = await self._get_readable(s3_key, caller, sizes=sizes)
+        headers = _description_headers(stored)
+        if "ETag" in headers and is_unchanged(request.headers, etag=headers["ETag"]):
             return Response(status_code=304, headers=headers)
         response.headers.update(headers)
         # Whose a public image is concerns the owner: a general upload's may be an admin's own name.
@@ -178,7 +208,7 @@ class ImageRoutes:
     async def find_image(self, s3_key: KeyParameter, caller: TheCaller) -> Response:
         """Whether an image is there: 200 or 404, without a body."""
         stored = await self._get_readable(s3_key, caller)
-        answer = Response(headers=_DESCRIPTION_HEADERS | {"ETag": stored["etag"]})
+        answer = Response(headers=_description_headers(stored))
         # It would have to be that of the GET's answer, which is not made here.
         del answer.headers["content-length"]
         return answer
@@ -194,14 +224,32 @@ class ImageRoutes:
             if owns(caller, key.user_id):
                 await self._service.delete_image(s3_key)
             raise
-        check_may_delete(caller, self._service.visibility_of(key), owner_of(key, stored))
+        check_may_change(caller, self._service.visibility_of(key), owner_of(key, stored))
         await self._service.delete_image(s3_key)
         return Response(status_code=204)
 
-    async def _get_readable(self, s3_key: str, caller: Caller) -> results.StoredImage:
+    async def change_image(self, s3_key: KeyParameter, request: Request, caller: TheCaller) -> results.StoredImage:
+        """Makes an image private, or public again. It moves: the answer has its new `s3_key`; the old one is gone.
+
+        Repeated after a failure it ends what was begun. For its owner and admins only.
+        """
+        check_known(caller)
+        change = await read_json(request, ImageChange, limits=json_limits(self._settings))
+        key = await self._find_moved(self._service.parse_key(s3_key))
+        stored = await self._service.find_object(str(key))
+        check_may_change(caller, self._service.visibility_of(key), owner_of(key, stored))
+        return await self._service.set_visibility(str(key), change.visibility)
+
+    async def _find_moved(self, key: ImageKey) -> ImageKey:
+        """The key itself, or, where nothing is at it, the one that the image has since its visibility was changed."""
+        sibling = sibling_of(key)
+        has_sibling = sibling.root in roots_of(self._service.parts.types.values())
+        return sibling if has_sibling and not await self._service.image_exists(str(key)) else key
+
+    async def _get_readable(self, s3_key: str, caller: Caller, *, sizes: str | None = None) -> results.StoredImage:
         visibility = self._service.visibility_of(self._service.parse_key(s3_key))
         check_may_ask(caller, visibility)
-        stored = await self._service.get_image_metadata(s3_key)
+        stored = await self._service.get_image_metadata(s3_key, sizes=sizes)
         check_may_read(caller, visibility, stored["owner"])
         return stored
 
@@ -224,3 +272,10 @@ class ImageRoutes:
             "status": problem.status,
             "error": problem.model_dump(exclude_none=True),
         }
+
+
+def _description_headers(stored: results.StoredImage) -> dict[str, str]:
+    """Of a private image without an ETag: the signed URLs in its manifest end, so that no copy stays good."""
+    if stored["visibility"] == Visibility.PRIVATE:
+        return _VARY | {"Cache-Control": "private, no-store"}
+    return _VARY | {"Cache-Control": "private, no-cache", "ETag": stored["etag"]}

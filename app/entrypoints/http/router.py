@@ -15,6 +15,7 @@ from app.entrypoints.http.caller import Caller
 from app.entrypoints.http.error_handlers import add_error_handler
 from app.entrypoints.http.file_routes import FileRoutes
 from app.entrypoints.http.image_routes import ImageRoutes
+from app.entrypoints.http.manifest_routes import ManifestRoutes
 from app.entrypoints.http.problem_route import list_methods, problem_route_class
 from app.entrypoints.http.url_routes import UrlRoutes
 from app.services.image_service import ImageService
@@ -28,7 +29,7 @@ def create_image_router(
     settings: Settings | None = None,
     authenticate: Authenticate | None = None,
 ) -> APIRouter:
-    """`/images`, `/files` and `/urls`, to be included under any prefix: `app.include_router(router, prefix="/api/v1")`.
+    """The routes of images, to be included under any prefix: `app.include_router(router, prefix="/api/v1")`.
 
     The router needs nothing of the application: its errors are problem+json, its bodies limited, whatever handlers
     and middleware there are. `service` and `settings` default to those of the environment; without `service`, workers
@@ -55,6 +56,7 @@ def create_image_router(
     ImageRoutes(service, settings).add_to(router)
     FileRoutes(service).add_to(router)
     UrlRoutes(service).add_to(router)
+    ManifestRoutes(service, settings).add_to(router)
     list_methods(router.routes)
     return router
 

@@ -17,7 +17,9 @@ from schemathesis.checks import (
 )
 
 from app.entrypoints.http.app import create_app
+from app.images import manifests
 from app.schemas import images as wire
+from app.schemas import manifests as wire_manifests
 from app.services import results
 from app.services.memory_store import MemoryStore
 from tests.conftest import make_image_service
@@ -42,6 +44,7 @@ OPERATIONS = [
     ("GET", "/api/v1/files/{s3_key}"),
     ("HEAD", "/api/v1/files/{s3_key}"),
     ("GET", "/api/v1/urls/{s3_key}"),
+    ("POST", "/api/v1/manifests"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 ]
@@ -50,6 +53,7 @@ WITH_FIELDS = [
     ("GET", "/api/v1/images"),
     ("POST", "/api/v1/images/batch"),
     ("GET", "/api/v1/urls/{s3_key}"),
+    ("POST", "/api/v1/manifests"),
 ]
 EXAMPLES = 25
 
@@ -99,6 +103,10 @@ def test_every_operation_is_tried(documented: Any) -> None:
         (wire.Variant, results.Variant),
         (wire.PrivacyReceipt, results.PrivacyReceipt),
         (wire.FocalPoint, results.FocalPoint),
+        (wire_manifests.Manifest, manifests.Manifest),
+        (wire_manifests.PresetManifest, manifests.PresetManifest),
+        (wire_manifests.Placeholder, manifests.Placeholder),
+        (wire_manifests.Source, manifests.Source),
     ],
 )
 def test_wire_shapes_are_those_of_the_service(model: Any, typed_dict: Any) -> None:
@@ -108,7 +116,7 @@ def test_wire_shapes_are_those_of_the_service(model: Any, typed_dict: Any) -> No
 
 def test_examples_are_valid(api: Api) -> None:
     """Every example in the documentation is what the API could answer."""
-    for name, model in vars(wire).items():
+    for name, model in [*vars(wire).items(), *vars(wire_manifests).items()]:
         extra = getattr(model, "model_config", {}).get("json_schema_extra") or {}
         for example in extra.get("examples", []):
             assert model.model_validate(example), name
