@@ -6,10 +6,12 @@ import atexit
 import os
 import threading
 import weakref
+from contextlib import AbstractAsyncContextManager
 from functools import cache
 
 from app.core.config import Settings
 from app.services.bucket_setup import prepare_embedded_bucket
+from app.services.cloudfront.service import CdnInvalidation, make_signer, running
 from app.services.decoder.confined_processor import ConfinedProcessor
 from app.services.delivery_policy import DeliveryPolicy
 from app.services.embedded_s3 import EmbeddedS3
@@ -40,6 +42,8 @@ class Services:
         self.processor = ConfinedProcessor.from_settings(settings)
         # One more than is rendered at once: the next file is read meanwhile.
         self.slots = Slots(settings.processing_workers + 1, max_wait_seconds=settings.processing_max_wait_seconds)
+        self.cdn = make_signer(settings)
+        self.cdn_invalidation = CdnInvalidation.from_settings(settings, self.store)
         self.image_service = ImageService(self._wire)
         self._lock = threading.Lock()
         self._connection: S3Connection | None = None
@@ -66,6 +70,13 @@ class Services:
             SandboxUnavailable: they do not start on this system, or not confined as `SANDBOX` asks.
         """
         return self.processor.start()
+
+    def invalidating(self) -> AbstractAsyncContextManager[None]:
+        """A block during which the CDN is told, in the background, of what was deleted; without a distribution, none.
+
+        Leaving it loses nothing: what the CDN has not accepted yet stays in the bucket.
+        """
+        return running(self.cdn_invalidation)
 
     def revive_embedded(self) -> bool:
         """Starts the embedded store again if it has ended, and finds it if it has moved; whether it had. Blocks.
@@ -134,6 +145,8 @@ class Services:
             source_timeout_seconds=settings.upload_total_timeout_seconds,
             store_timeout_seconds=settings.s3_total_timeout_seconds,
             delivery=DeliveryPolicy.from_settings(settings),
+            cdn=self.cdn,
+            invalidator=self.cdn_invalidation.invalidator if self.cdn_invalidation else None,
         )
 
 

@@ -16,6 +16,7 @@ MAX_LINES = 300
 # What reads or changes the environment of this process. cpu_count, getpid and the like do not.
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 CLIENT_BUILDERS = {"client", "resource", "create_client", "Session", "setup_default_session"}
+CLIENT_MODULES = {"app/services/s3_connection.py", "app/services/cloudfront/control_api.py"}
 CLOCKS_AND_FILES = {"now", "utcnow", "today", "open", "sleep", "read_bytes", "read_text", "write_bytes", "write_text"}
 
 
@@ -72,14 +73,14 @@ def test_only_the_settings_read_the_environment() -> None:
     assert {name: uses for name, uses in found.items() if uses} == {}
 
 
-def test_one_function_builds_clients_of_s3() -> None:
-    """Every client has the same signature version, time-outs and checksums, because one function makes them all."""
+def test_one_function_builds_clients_of_each_api() -> None:
+    """Every client of S3, and of CloudFront, has the same time-outs and signatures: one function makes them all."""
     found = {}
     for path in FILES:
         if "boto" in path.read_text(encoding="utf-8"):
-            allowed = "make_client" if name_of(path) == "app/services/s3_connection.py" else None
+            allowed = "make_client" if name_of(path) in CLIENT_MODULES else None
             found[name_of(path)] = sorted(calls_outside(parse(path), CLIENT_BUILDERS, allowed))
-    assert "app/services/s3_connection.py" in found
+    assert found.keys() >= CLIENT_MODULES
     assert {name: calls for name, calls in found.items() if calls} == {}
 
 

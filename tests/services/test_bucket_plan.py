@@ -143,7 +143,7 @@ def test_foreign_statement_that_opens_private_images_is_named() -> None:
     plan = plan_bucket(wanted(types=ROOMS_PRIVATE), state)
     (note,) = plan.notes
     assert "'Auditors'" in note
-    assert "incoming/, private/, rooms/, variants/private/" in note
+    assert "incoming/, pending/, private/, rooms/, variants/private/" in note
 
 
 @pytest.mark.parametrize(

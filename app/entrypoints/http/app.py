@@ -87,7 +87,8 @@ def _lifespan_of(
             )
             if confinement.missing:
                 _log.warning("decoders_not_fully_confined", missing=[measure.value for measure in confinement.missing])
-            yield
+            async with services.invalidating():
+                yield
         finally:
             if closes_services:
                 await asyncio.to_thread(services.close)

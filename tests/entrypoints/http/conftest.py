@@ -36,6 +36,7 @@ class ServicesOf(Services):
     def __init__(self, image_service: ImageService, settings: Settings) -> None:
         self.settings = settings
         self.embedded = None
+        self.cdn_invalidation = None
         self.image_service = image_service
 
     def connect(self) -> S3Connection:

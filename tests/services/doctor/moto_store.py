@@ -1,4 +1,4 @@
-"""AWS as moto knows it, on a loopback port: regions and Block Public Access, which SeaweedFS does not have.
+"""AWS as moto knows it, on a loopback port: regions, Block Public Access and CloudFront, which SeaweedFS has not.
 
 moto checks no signatures and keeps nobody out, so it is no store to test permissions on.
 """
@@ -17,7 +17,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 from app.services.s3_connection import S3Connection
 
-_SIGNED_REGION = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
+_SIGNED_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/")
 _OWN_HEADERS = {"content-length", "date", "server", "connection"}
 
 
@@ -73,13 +73,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _prepare(self, body: bytes) -> AWSPreparedRequest:
         """The request as if it had gone to the regional endpoint of AWS that it was signed for."""
-        signed = _SIGNED_REGION.search(self.headers.get("Authorization", ""))
-        region = signed[1] if signed else "us-east-1"
+        signed = _SIGNED_SCOPE.search(self.headers.get("Authorization", ""))
+        region, service = (signed[1], signed[2]) if signed else ("us-east-1", "s3")
         headers = HTTPHeaders()
         for name, value in self.headers.items():
             if name.lower() not in self.ignoring:
                 headers[name] = value
-        headers["Host"] = host = f"s3.{region}.amazonaws.com"
+        headers["Host"] = host = f"s3.{region}.amazonaws.com" if service == "s3" else f"{service}.amazonaws.com"
         return AWSPreparedRequest(self.command, f"https://{host}{self.path}", headers, body, False)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_OPTIONS = _answer  # noqa: N815

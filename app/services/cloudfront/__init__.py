@@ -1,0 +1,1 @@
+"""CloudFront: signed URLs and cookies, and invalidations that no restart loses."""
