@@ -20,13 +20,22 @@ from tests.conftest import make_image_service
 
 START = datetime(2024, 12, 1, 14, 30, 22, tzinfo=UTC)
 PREFIXES = ("users", "properties", "rooms", "documents")
+ROOTS = ("users", "private/users", "properties", "private/properties", "rooms", "private/rooms", "documents")
 TYPES = {"user": "users", "property": "properties", "room": "rooms", "document": "documents"}
 
 
 def key_of(
-    second: int, *, prefix: str = "users", user_id: str | None = "1", token: str = "aaaaaaaa", extension: str = "jpg"
+    second: int,
+    *,
+    prefix: str = "users",
+    user_id: str | None = "1",
+    token: str = "aaaaaaaa",
+    extension: str = "jpg",
+    is_private: bool = False,
 ) -> str:
-    return str(ImageKey(prefix, user_id, START + timedelta(seconds=second), token, extension))
+    # Images of a private type have no second place.
+    is_apart = is_private and prefix != "documents"
+    return str(ImageKey(prefix, user_id, START + timedelta(seconds=second), token, extension, is_apart))
 
 
 async def put(service: ImageService, *keys: str) -> None:
@@ -144,7 +153,12 @@ KEYS = st.builds(
     user_id=st.sampled_from(["1", "10", "1-1", "a b", None]),
     token=st.sampled_from(["aaaaaaaa", "bbbbbbbb", "00000000"]),
     extension=st.sampled_from(["jpg", "png", "webp"]),
+    is_private=st.booleans(),
 )
+
+
+def root_of(key: str) -> str:
+    return next(root for root in ROOTS if key.startswith(f"{root}/"))
 
 
 @settings(max_examples=120, deadline=None)
@@ -153,8 +167,7 @@ def test_one_user_as_a_sorted_list(keys: set[str], limit: int, user_id: str) -> 
     """Any images, in pages of any size: a user's listing is that of a sorted list."""
     service = new_service()
     mine = [key for key in keys if f"/{user_id}/" in key]
-    order = list(TYPES.values())
-    expected = sorted(mine, key=lambda key: (key.rpartition("/")[2], order.index(key.partition("/")[0])))
+    expected = sorted(mine, key=lambda key: (key.rpartition("/")[2], ROOTS.index(root_of(key))))
 
     async def listed() -> list[str]:
         await put(service, *keys)
@@ -166,10 +179,9 @@ def test_one_user_as_a_sorted_list(keys: set[str], limit: int, user_id: str) -> 
 @settings(max_examples=80, deadline=None)
 @given(keys=st.sets(KEYS, max_size=40), limit=st.integers(1, 12))
 def test_everyone_as_a_sorted_list(keys: set[str], limit: int) -> None:
-    """Any images, in pages of any size: everyone's listing goes type by type, in the order of the keys."""
+    """Any images, in pages of any size: everyone's listing goes type by type, single private ones after public ones."""
     service = new_service()
-    order = list(TYPES.values())
-    expected = sorted(keys, key=lambda key: (order.index(key.partition("/")[0]), key))
+    expected = sorted(keys, key=lambda key: (ROOTS.index(root_of(key)), key))
 
     async def listed() -> list[str]:
         await put(service, *keys)
@@ -219,3 +231,22 @@ async def test_pages_on_s3(s3_image_service: ImageService) -> None:
         listed = await walk(s3_image_service, limit=5, user_id=user)
         assert sorted(listed) == sorted(mine)
         assert user is None or listed == sorted(mine, key=lambda key: key.rpartition("/")[2])
+
+
+@pytest.mark.parametrize(
+    ("visibility", "expected"),
+    [
+        ("public", ["users"]),
+        ("private", ["private/users", "documents"]),
+        (None, ["users", "private/users", "documents"]),
+    ],
+)
+async def test_listing_of_one_visibility(
+    memory_image_service: ImageService, visibility: str | None, expected: list[str]
+) -> None:
+    """Who may see public images only gets a listing of these; its order is that of the time whatever it holds."""
+    keys = [key_of(0), key_of(1, is_private=True), key_of(2, prefix="documents")]
+    await put(memory_image_service, *reversed(keys))
+    page = await memory_image_service.list_images(None, "1", visibility=visibility)
+    assert [root_of(image["s3_key"]) for image in page["images"]] == expected
+    assert {image["image_type"] for image in page["images"]} <= {"user", "document"}

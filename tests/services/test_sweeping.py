@@ -15,6 +15,7 @@ from app.images.keys import parse_image_key
 from app.images.variants import variant_key
 from app.services.image_service import ImageService
 from app.services.memory_store import MemoryStore
+from app.services.placing import roots_of
 from app.services.protocols import ListedObject, ObjectStore
 from app.services.s3_service import S3Service
 from app.services.sweeping import Garbage, Removal, SweepReport, plan_sweep, sweep_variants
@@ -22,7 +23,7 @@ from tests.conftest import IMAGE_TYPES
 from tests.services.emitting import PLANS, SPECS, EmittingProcessor
 from tests.services.image_services import NOW, keys_in, put, service_on
 
-PREFIXES = {kind.prefix for kind in IMAGE_TYPES.values()}
+PREFIXES = roots_of(IMAGE_TYPES.values())
 # Users whose folders stores sort in different ways: S3 by bytes, others by folders.
 USERS = ("7", "7-a", "7 a", "7!", "70", "rené", "🏡", "a.b", "A", "_")
 FORMATS = ("jpg", "png", "webp", "avif")
@@ -67,7 +68,9 @@ async def test_what_belongs_to_no_image_goes(store: ObjectStore) -> None:
         image(f"users/{user}", "living00", extension) for user, extension in zip(USERS, 9 * FORMATS, strict=False)
     ]
     living += [image("properties", "living00"), image("users", "living00", "png")]
+    living += [image("private/users/7", "living01"), image("private/rooms", "living00")]
     dead = [image(f"users/{user}", token) for user in USERS for token in ("aaaaaaaa", "zzzzzzzz")]
+    dead += [image("private/users/7", "dead0000"), image("private/properties", "dead0000")]
     dead += [image("properties", "zzzzzzzz"), image("rooms", "zzzzzzzz"), image("documents", "zzzzzzzz")]
     kept = [*living, *(key for each in living for key in variants_of(each, count=2))]
     garbage = [key for each in dead for key in variants_of(each, count=2)]
