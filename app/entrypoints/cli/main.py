@@ -18,9 +18,11 @@ from app.entrypoints.cli import image_commands
 from app.entrypoints.cli.bucket_commands import bucket_app
 from app.entrypoints.cli.doctor_command import doctor
 from app.entrypoints.cli.exit_codes import ExitCode, LocalFailure, UsageInvalid, answer_of
+from app.entrypoints.cli.img_url_command import img_url
 from app.entrypoints.cli.manifest_command import manifest
 from app.entrypoints.cli.output import open_output, print_traceback
 from app.entrypoints.cli.serve_command import serve
+from app.entrypoints.cli.sign_command import sign
 from app.entrypoints.cli.sweep_command import sweep
 
 PROGRAM = "heaven-images"
@@ -71,6 +73,8 @@ app.command("download")(image_commands.download)
 app.command("exists")(image_commands.exists)
 app.command("metadata")(image_commands.metadata)
 app.command("url")(image_commands.url)
+app.command("sign")(sign)
+app.command("img-url")(img_url)
 app.command("manifest")(manifest)
 app.command("delete")(image_commands.delete)
 app.command("ls")(image_commands.list_images)

@@ -14,6 +14,7 @@ from app.entrypoints.http.authentication import Authenticate, make_authenticate,
 from app.entrypoints.http.caller import Caller
 from app.entrypoints.http.error_handlers import add_error_handler
 from app.entrypoints.http.file_routes import FileRoutes
+from app.entrypoints.http.grant_routes import GrantRoutes
 from app.entrypoints.http.image_routes import ImageRoutes
 from app.entrypoints.http.manifest_routes import ManifestRoutes
 from app.entrypoints.http.problem_route import list_methods, problem_route_class
@@ -55,7 +56,8 @@ def create_image_router(
     )
     ImageRoutes(service, settings).add_to(router)
     FileRoutes(service).add_to(router)
-    UrlRoutes(service).add_to(router)
+    UrlRoutes(service, settings).add_to(router)
+    GrantRoutes(service, settings).add_to(router)
     ManifestRoutes(service, settings).add_to(router)
     list_methods(router.routes)
     return router

@@ -40,11 +40,14 @@ OPERATIONS = [
     ("POST", "/api/v1/images/batch"),
     ("GET", "/api/v1/images/{s3_key}"),
     ("HEAD", "/api/v1/images/{s3_key}"),
+    ("PATCH", "/api/v1/images/{s3_key}"),
     ("DELETE", "/api/v1/images/{s3_key}"),
     ("GET", "/api/v1/files/{s3_key}"),
     ("HEAD", "/api/v1/files/{s3_key}"),
+    ("POST", "/api/v1/urls"),
     ("GET", "/api/v1/urls/{s3_key}"),
     ("POST", "/api/v1/manifests"),
+    ("POST", "/api/v1/grants"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 ]
@@ -52,8 +55,11 @@ WITH_FIELDS = [
     ("POST", "/api/v1/images"),
     ("GET", "/api/v1/images"),
     ("POST", "/api/v1/images/batch"),
+    ("POST", "/api/v1/urls"),
     ("GET", "/api/v1/urls/{s3_key}"),
     ("POST", "/api/v1/manifests"),
+    ("POST", "/api/v1/grants"),
+    ("PATCH", "/api/v1/images/{s3_key}"),
 ]
 EXAMPLES = 25
 
