@@ -10,18 +10,20 @@ import time
 from collections.abc import Callable
 
 from app.core.exceptions import ImageTruncated
+from app.images.recipes import Recipe, TransformedImage
 from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
 from app.services.decoder import fork_server
 from app.services.decoder.wire import WorkerEnd
 from tests.services.workers.jobs import Job, framed
 from tests.services.workers.lies import LIES
+from tests.services.workers.transform_lies import TRANSFORM_LIES, honest
 
 SECRET = "a-secret-of-the-picture"
 
 
 def main(argument: str) -> None:
     """Runs the fork server with these workers."""
-    fork_server.main(argument, render)
+    fork_server.main(argument, render, transform)
 
 
 def render(
@@ -30,6 +32,20 @@ def render(
     """Does what the picture says: the name of a behaviour, and what it needs."""
     name, _, rest = structure.decodable.partition(b" ")
     return BEHAVIOURS[name.decode()](Job(structure, file_size, plan, emit, rest))
+
+
+def transform(structure: Structure, recipe: Recipe, *, overlay: Structure | None) -> TransformedImage:
+    """As `render`: a picture names the lie to tell of its transform, or one of the few other behaviours."""
+    name, _, rest = structure.decodable.partition(b" ")
+    if name == b"lie":
+        return TRANSFORM_LIES[rest.decode()](recipe)
+    if name == b"echo":
+        # Unless both arrived as they were sent, this fails as a damaged picture.
+        assert overlay
+        assert (rest, overlay.decodable, overlay.width) == (b"picture", b"mark", 7)
+        return honest(recipe)
+    BEHAVIOURS[name.decode()](Job(structure, len(structure.decodable), RenderPlan(), lambda _: None, rest))
+    raise AssertionError
 
 
 def _honest(job: Job) -> RenderedImage:
