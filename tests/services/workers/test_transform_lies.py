@@ -15,7 +15,7 @@ from app.images.verification import NotAsPlanned, accept_transformed, allowed_tr
 from app.services.decoder.confined_processor import ConfinedProcessor
 from tests.services.workers.conftest import MakeProcessor
 from tests.services.workers.jobs import HEIGHT, WIDTH, framed, order_of
-from tests.services.workers.transform_lies import TRANSFORM_LIES, moving, honest
+from tests.services.workers.transform_lies import TRANSFORM_LIES, honest, moving
 
 RECIPE = Recipe((WIDTH, HEIGHT), (40, 30), ImageFormat.WEBP)
 MARK = Structure(ImageFormat.PNG, 7, 7, 1, False, b"mark")
