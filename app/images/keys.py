@@ -31,7 +31,6 @@ PRIVATE_PREFIX = "private/"
 PENDING_PREFIX = "pending/"
 MAX_KEY_CHARACTERS = 200
 
-_TIME_FORMAT = "%Y%m%d_%H%M%S"
 _EXTENSIONS = "|".join(image_format.extension for image_format in STORED_FORMATS)
 _NAME = re.compile(rf"(\d{{8}}_\d{{6}})_([a-z0-9]{{{TOKEN_LENGTH}}})\.({_EXTENSIONS})", re.ASCII)
 
@@ -65,7 +64,10 @@ class ImageKey:
 
     @property
     def name(self) -> str:
-        return f"{self.created_at:%Y%m%d_%H%M%S}_{self.token}.{self.extension}"
+        at = self.created_at
+        parts = (at.year, at.month, at.day, at.hour, at.minute, at.second)
+        # A page has hundreds of keys, and `strftime` takes four times as long.
+        return "%04d%02d%02d_%02d%02d%02d_%s.%s" % (*parts, self.token, self.extension)  # noqa: UP031 - half of an f-string
 
     @property
     def stem(self) -> str:
@@ -101,7 +103,7 @@ def parse_image_key(text: str, *, prefixes: Collection[str]) -> ImageKey:
     if not match or len(text) > MAX_KEY_CHARACTERS or len(segments) not in {2, 3}:
         raise InvalidImageKey
     try:
-        created_at = datetime.strptime(match[1], _TIME_FORMAT).replace(tzinfo=UTC)
+        created_at = _parse_time(match[1])
         user_id = parse_user_id(segments[1]) if len(segments) == 3 else None
     except (ValueError, InvalidUserId):
         raise InvalidImageKey from None
@@ -132,6 +134,12 @@ def parse_user_id(value: int | str) -> str:
     if text != text.strip() or _NAME.fullmatch(text):
         raise InvalidUserId("A user id neither begins nor ends with a space, nor looks like a file of this service.")
     return text
+
+
+def _parse_time(text: str) -> datetime:
+    """Of YYYYMMDD_HHMMSS in digits; `strptime` would take a third of the time that a key takes."""
+    year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+    return datetime(year, month, day, int(text[9:11]), int(text[11:13]), int(text[13:]), tzinfo=UTC)
 
 
 def _is_plain(character: str) -> bool:

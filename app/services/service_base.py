@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cached_property
 
 from app.core.exceptions import ImageNotFound, InvalidImageKey, InvalidImageType
 from app.core.image_types import ImageType, Visibility
@@ -42,7 +43,11 @@ class ServiceBase:
         """
         if not isinstance(s3_key, str):
             raise InvalidImageKey
-        return parse_image_key(s3_key, prefixes=roots_of(self.parts.types.values()))
+        return parse_image_key(s3_key, prefixes=self._roots)
+
+    @cached_property
+    def _roots(self) -> frozenset[str]:
+        return frozenset(roots_of(self.parts.types.values()))
 
     def type_name(self, key: ImageKey) -> str:
         """The name of the key's image type."""

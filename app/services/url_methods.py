@@ -62,8 +62,8 @@ class UrlMethods(ServiceBase):
             InvalidRequest: `stable`, and a lifetime of its own.
             S3InvalidCredentials: no credentials to sign with.
         """
-        key = self.parse_key(s3_key)
-        return self.presign([key], expires_in=_lifetime(expires_in, stable=stable)).urls[s3_key]
+        self.parse_key(s3_key)
+        return self._presign([s3_key], _lifetime(expires_in, stable=stable)).urls[s3_key]
 
     def get_presigned_urls(
         self, keys: Iterable[str], expires_in: int = DEFAULT_EXPIRY_SECONDS, *, stable: bool = False
@@ -75,20 +75,22 @@ class UrlMethods(ServiceBase):
             TooManyFiles: more than 1,000.
             InvalidExpiry, InvalidRequest, S3InvalidCredentials: as for one URL.
         """
-        return self.presign(self.parse_keys(keys), expires_in=_lifetime(expires_in, stable=stable)).urls
+        # One more than allowed, which is refused: what is given may have no end.
+        texts = list(islice(keys, MAX_URLS + 1))
+        self.parse_keys(texts)
+        return self._presign(texts, _lifetime(expires_in, stable=stable)).urls
 
-    def parse_keys(self, s3_keys: Iterable[str]) -> list[ImageKey]:
+    def parse_keys(self, s3_keys: Sequence[str]) -> list[ImageKey]:
         """The parts of up to 1,000 keys.
 
         Raises:
             InvalidImageKey: one of them is no key; the detail says which one, counted from 0.
             TooManyFiles: more than 1,000.
         """
-        texts = list(islice(s3_keys, MAX_URLS + 1))
-        if len(texts) > MAX_URLS:
+        if len(s3_keys) > MAX_URLS:
             raise TooManyFiles(f"At most {MAX_URLS} keys in one call.")
         keys: list[ImageKey] = []
-        for at, text in enumerate(texts):
+        for at, text in enumerate(s3_keys):
             try:
                 keys.append(self.parse_key(text))
             except InvalidImageKey:
@@ -103,7 +105,9 @@ class UrlMethods(ServiceBase):
             InvalidExpiry: not from 1 second to 7 days.
             S3InvalidCredentials: no credentials to sign with.
         """
-        object_keys = [str(key) for key in keys]
+        return self._presign([str(key) for key in keys], expires_in)
+
+    def _presign(self, object_keys: Sequence[str], expires_in: int | None) -> PresignedUrls:
         if expires_in is None:
             window = self._window()
             urls = self.parts.urls.presigned_urls(object_keys, expires_in=window.expires_in, signed_at=window.signed_at)
