@@ -24,8 +24,8 @@ from app.services.url_methods import DEFAULT_EXPIRY_SECONDS, MAX_EXPIRY_SECONDS,
 class CdnGrant(TypedDict):
     """What opens one part of the CDN: every URL that begins as `pattern` does, up to its `*`.
 
-    `query` is to be appended to such a URL after `?`; `cookies` are to be set for `path`, so that the browser sends the
-    right ones for each part.
+    `query` is to be appended to such a URL after `?`; `cookies` are to be set with this `path`, so that those of several
+    grants do not replace one another.
     """
 
     pattern: str
@@ -97,7 +97,7 @@ class GrantMethods(ServiceBase):
 
     def _grant_image(self, key: ImageKey, until: datetime) -> Grant:
         token = make_image_grant(key, expires_at=until, signing_key=self.parts.delivery.keys[0])
-        return self._describe(token, str(key), until, parts=[f"{key.stem}.", key.variants_prefix])
+        return self._describe(token, str(key), until, parts=[str(key), key.variants_prefix])
 
     def _grant_owner(self, kind: ImageType, user_id: str, until: datetime) -> Grant:
         token = make_owner_grant(kind.prefix, user_id, expires_at=until, signing_key=self.parts.delivery.keys[0])
@@ -121,7 +121,7 @@ class GrantMethods(ServiceBase):
         pattern = f"{url}*"
         return {
             "pattern": pattern,
-            "path": urlsplit(url).path.rpartition("/")[0] or "/",
+            "path": urlsplit(url).path.rstrip("/"),
             "query": signer.signed_pattern(url, pattern, expires_at=until).partition("?")[2],
             "cookies": signer.cookies(pattern, expires_at=until),
         }

@@ -45,7 +45,8 @@ def test_all_well_as_json(command_line: CommandLine, ready: S3Connection) -> Non
 def test_policy(command_line: CommandLine, ready: S3Connection) -> None:
     """--policy prints the least IAM policy, of this bucket and its prefixes; there is no s3:HeadObject."""
     run = command_line("doctor", "--policy")
-    assert f'"arn:aws:s3:::{ready.bucket}/users/*"' in run.stdout
+    for prefix in ("users", "private", "variants", "incoming"):
+        assert f'"arn:aws:s3:::{ready.bucket}/{prefix}/*"' in run.stdout
     assert "s3:HeadObject" not in run.stdout
 
 

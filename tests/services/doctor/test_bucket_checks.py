@@ -52,12 +52,13 @@ def test_public_images_that_are_closed(doctor: Doctor, healthy: S3Connection, cl
     assert report["public is public"].remedy == "Run: heaven-images bucket init --yes"
 
 
-def test_private_images_that_are_open(doctor: Doctor, healthy: S3Connection, client: S3Client) -> None:
-    """A statement of somebody else that opens private images is a fault."""
-    put_statement(client, healthy.bucket, Action="s3:GetObject", Resource=f"arn:aws:s3:::{healthy.bucket}/documents/*")
+@pytest.mark.parametrize("prefix", ["documents/", "private/", "variants/private/"])
+def test_private_images_that_are_open(doctor: Doctor, healthy: S3Connection, client: S3Client, prefix: str) -> None:
+    """A statement of somebody else that opens private images, of a private type or single ones, is a fault."""
+    put_statement(client, healthy.bucket, Action="s3:GetObject", Resource=f"arn:aws:s3:::{healthy.bucket}/{prefix}*")
     report = doctor(healthy)
     assert named(report, Status.FAIL) == ["private is private"]
-    assert report["private is private"].finding == "Anyone can read what is private: documents/ answers 200."
+    assert report["private is private"].finding == f"Anyone can read what is private: {prefix} answers 200."
 
 
 def test_anonymous_list(doctor: Doctor, healthy: S3Connection, client: S3Client) -> None:
