@@ -20,6 +20,7 @@ from app.services.decoder.retouching import blurred, laid_on_canvas, opaque_on, 
 from app.services.decoder.transformed_animation import is_moving, transform_animation
 from app.services.decoder.vips_library import load_vips
 
+_WHITE = "ffffff"
 _TURNS = {90: "d90", 180: "d180", 270: "d270"}
 
 
@@ -47,8 +48,9 @@ def _transform_still(structure: Structure, recipe: Recipe, overlay: Structure | 
         picture = sharpened(picture, recipe.sharpen)
     if recipe.canvas:
         picture = laid_on_canvas(picture, recipe.canvas, recipe.background)
-    if recipe.background:
-        picture = opaque_on(picture, recipe.background)
+    # A rendition may shine through where its image was not known to.
+    if background := recipe.background or (_WHITE if recipe.format is ImageFormat.JPEG else None):
+        picture = opaque_on(picture, background)
     if recipe.overlay and overlay:
         picture = with_overlay(picture, _mark(overlay, recipe.overlay), recipe.overlay)
     picture = picture.copy_memory()

@@ -171,6 +171,13 @@ def test_what_shines_through(mode: str, image_format: ImageFormat) -> None:
     assert is_near(colour_at(filled, 0.9, 0.5), MAGENTA)
 
 
+def test_a_jpeg_of_what_was_taken_for_opaque() -> None:
+    """A recipe without a background makes a JPEG on white of a picture that shines through all the same."""
+    structure = inspect_image(make_png(0, 0, picture=Image.new("RGBA", (40, 30), NOTHING)), LIMITS)
+    made = transform_picture(structure, Recipe((40, 30), (20, 15), ImageFormat.JPEG, quality=80), overlay=None)
+    assert is_near(colour_at(opened(made), 0.5, 0.5), WHITE)
+
+
 def test_padding_of_nothing() -> None:
     """A picture with transparency is padded with transparency."""
     content = make_png(40, 20, mode="RGBA")
