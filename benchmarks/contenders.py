@@ -24,6 +24,8 @@ from benchmarks.process_tree import (
 PROJECT = Path(__file__).parents[1]
 BENCH_VENV = PROJECT / "build" / "bench-venv"
 BENCH_NODE = PROJECT / "build" / "bench-node"
+THUMBOR_VENV = PROJECT / "build" / "bench-thumbor"
+IPX_NODE = PROJECT / "build" / "bench-ipx"
 PEERS = Path(__file__).parent / "peers"
 # What confined workers run with: in an ordinary process the engine gets the same allocator and as few threads.
 WORKER_ENVIRONMENT = fork_server_client._ENVIRONMENT

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.upload_services import UploadService
 
@@ -101,6 +102,12 @@ def _upload(service: UploadService, body: bytes) -> Upload:
 
 def _post(service: UploadService, body: bytes) -> Stored | None:
     """What was stored; None after the pause that a busy service asked for."""
+    answer = post_photo(service, body)
+    return _stored(answer) if answer is not None else None
+
+
+def post_photo(service: UploadService, body: bytes) -> dict[str, Any] | None:
+    """The answer to an upload; None after the pause that a busy service asked for."""
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
     headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY.decode()}"}
     connection.request("POST", service.path, body, headers)
@@ -112,7 +119,8 @@ def _post(service: UploadService, body: bytes) -> Stored | None:
         return None
     if answer.status not in {200, 201}:
         raise SystemExit(f"{service.name} answered {answer.status}: {content[:500]!r}")
-    return _stored(json.loads(content))
+    decoded: dict[str, Any] = json.loads(content)
+    return decoded
 
 
 def _stored(answer: dict[str, object]) -> Stored:

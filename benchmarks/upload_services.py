@@ -61,19 +61,21 @@ def _is_store(pid: int) -> bool:
         return False
 
 
-def start_ours(folder: Path, port: int) -> UploadService:
-    """`heaven-images serve` at default settings, with its embedded store."""
+def start_ours(folder: Path, port: int, settings: Mapping[str, str] | None = None) -> UploadService:
+    """`heaven-images serve` with its embedded store; all that `settings` leave out has its default."""
     command = [sys.executable, "-m", "app.entrypoints.cli.main", "serve", "--port", str(port)]
-    environment = {"PYTHONPATH": str(PROJECT), "LOG_LEVEL": "WARNING"}
-    process = _start("ours", command, folder, environment)
-    return _when_ready(UploadService("ours", port, "/api/v1/images", process), "/readyz", folder)
+    environment = {"PYTHONPATH": str(PROJECT), "LOG_LEVEL": "WARNING", **(settings or {})}
+    process = start_process("ours", command, folder, environment)
+    return when_ready(UploadService("ours", port, "/api/v1/images", process), "/readyz", folder)
 
 
 def start_node(folder: Path, port: int, store: Mapping[str, str]) -> UploadService:
     """Fastify, sharp and the AWS SDK, in one process: sharp works in its thread pool."""
     command: list[str | Path] = ["node", PEERS / "node_service.mjs", str(port)]
-    process = _start("node", command, folder, {"BENCH_NODE": f"{BENCH_NODE}/", "NODE_ENV": "production", **store})
-    return _when_ready(UploadService("node", port, "/upload", process), "/ready", folder)
+    process = start_process(
+        "node", command, folder, {"BENCH_NODE": f"{BENCH_NODE}/", "NODE_ENV": "production", **store}
+    )
+    return when_ready(UploadService("node", port, "/upload", process), "/ready", folder)
 
 
 def start_fastapi(folder: Path, port: int, store: Mapping[str, str]) -> UploadService:
@@ -87,8 +89,8 @@ def start_fastapi(folder: Path, port: int, store: Mapping[str, str]) -> UploadSe
         "--log-level",
         "warning",
     ]
-    process = _start("fastapi", [*uvicorn, "--app-dir", PEERS, "fastapi_service:app"], folder, store)
-    return _when_ready(UploadService("fastapi", port, "/upload", process), "/ready", folder)
+    process = start_process("fastapi", [*uvicorn, "--app-dir", PEERS, "fastapi_service:app"], folder, store)
+    return when_ready(UploadService("fastapi", port, "/upload", process), "/ready", folder)
 
 
 def store_environment(folder: Path) -> tuple[EmbeddedS3, dict[str, str]]:
@@ -104,16 +106,25 @@ def store_environment(folder: Path) -> tuple[EmbeddedS3, dict[str, str]]:
     }
 
 
-def _start(
+def find_store_pid(folder: Path) -> int:
+    """The pid of our service's embedded store, which is nobody's child."""
+    pid = EmbeddedS3(folder / ".heaven" / "s3").running_pid
+    assert pid is not None
+    return pid
+
+
+def start_process(
     name: str, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
+    """The running command; what it prints goes to `<name>.log` in the folder."""
     with (folder / f"{name}.log").open("wb") as log:
         return subprocess.Popen(
             [str(part) for part in command], cwd=folder, env=os.environ | environment, stdout=log, stderr=log
         )
 
 
-def _when_ready(service: UploadService, path: str, folder: Path) -> UploadService:
+def when_ready(service: UploadService, path: str, folder: Path) -> UploadService:
+    """The service, once it answers the path with 200."""
     give_up_at = time.monotonic() + _START_SECONDS
     while time.monotonic() < give_up_at and service.process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=5)

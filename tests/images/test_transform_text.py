@@ -142,6 +142,13 @@ def test_what_is_wrong_is_named(text: str) -> None:
         assert named in refused.value.detail
 
 
+def test_only_what_is_wrong_is_named() -> None:
+    """Where one option cannot be read, nothing is said of those that depend on it."""
+    with pytest.raises(InvalidTransform) as refused:
+        parse_transform("w:1,h:1,fit:fill,crop:centre")
+    assert "crop" not in refused.value.detail
+
+
 def test_a_private_watermark_is_refused() -> None:
     """A private picture cannot be looked at as a watermark on a public one."""
     with pytest.raises(InvalidTransform):
