@@ -42,7 +42,7 @@ def remember_caller(request: Request, caller: Caller) -> None:
     request.scope[_CALLER_KEY] = caller
 
 
-def current_caller(request: Request) -> Caller:
+async def current_caller(request: Request) -> Caller:
     """The caller that the router's authentication found."""
     caller: Caller = request.scope[_CALLER_KEY]
     return caller

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import secrets
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Scope, Send
 
 REQUEST_ID_HEADER = "X-Request-ID"
+_RAW_NAME = REQUEST_ID_HEADER.lower().encode()
 _SCOPE_KEY = "heaven.request_id"
-_SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TAGGED_KEY = "heaven.request_id_is_sent"
+_SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 def request_id_of(scope: Scope) -> str:
@@ -18,20 +19,25 @@ def request_id_of(scope: Scope) -> str:
     known = scope.get(_SCOPE_KEY)
     if isinstance(known, str):
         return known
-    sent = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-    request_id = sent if _SANE.fullmatch(sent) else secrets.token_hex(8)
+    sent = next((value for name, value in scope["headers"] if name == _RAW_NAME), b"")
+    request_id = sent.decode() if _SANE.fullmatch(sent) else secrets.token_hex(8)
     scope[_SCOPE_KEY] = request_id
     return request_id
 
 
 def with_request_id(scope: Scope, send: Send) -> Send:
-    """A send channel that puts the request's id into the answer's headers."""
-    request_id = request_id_of(scope)
+    """A send channel that puts the request's id into the answer's headers, unless one further out does."""
+    if scope.get(_TAGGED_KEY):
+        return send
+    scope[_TAGGED_KEY] = True
+    header = (_RAW_NAME, request_id_of(scope).encode())
 
     async def send_tagged(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message.setdefault("headers", [])
-            MutableHeaders(scope=message).setdefault(REQUEST_ID_HEADER, request_id)
+            headers = [*message.get("headers", ())]
+            if not any(name.lower() == _RAW_NAME for name, _ in headers):
+                headers.append(header)
+            message["headers"] = headers
         await send(message)
 
     return send_tagged

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 SWALLOW_SECONDS = 3.0
@@ -18,11 +18,14 @@ class UnreadBody:
     """Wraps both channels of one request; afterwards the connection is closed if some of the body was left."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
         self._receive, self._send = receive, send
-        self._is_unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-        # Such a client sends nothing once it was refused.
-        self._is_waiting = headers.get("expect", "").lower() == "100-continue"
+        self._is_unread = self._is_waiting = False
+        for name, value in scope["headers"]:
+            if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+                self._is_unread = True
+            # Such a client sends nothing once it was refused.
+            elif name == b"expect" and value.lower() == b"100-continue":
+                self._is_waiting = True
 
     async def receive(self) -> Message:
         """The next message of the request."""
