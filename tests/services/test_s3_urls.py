@@ -120,6 +120,19 @@ def test_url_at_each_place(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.usefixtures("no_network")
+def test_many_and_stable_urls_without_network(place: str) -> None:
+    """A thousand URLs, and those of a window, are made without asking anybody, the first time too."""
+    where, _, presigned = PLACES[place]
+    service = make_image_service(MemoryStore(), where)
+    keys = [KEY.replace("123", str(number)) for number in range(1000)]
+
+    assert list(service.get_presigned_urls(keys)) == keys
+    for url in (*service.get_presigned_urls([KEY], stable=True).values(), service.stable_object_urls([KEY])[0][0]):
+        assert url.startswith(presigned)
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_odd_key_is_encoded_per_segment(place: str) -> None:
     """Every character of a key survives in a URL, alike in all kinds of URLs, and `/` still divides."""
     where, public, presigned = PLACES[place]
