@@ -15,6 +15,7 @@ from benchmarks.upload_services import UploadService
 
 CLIENTS = 4
 _BOUNDARY = b"----benchmark7f3a91"
+CONTENT_TYPE = f"multipart/form-data; boundary={_BOUNDARY.decode()}"
 _FIELDS = {"image_type": "user", "user_id": "1"}
 
 
@@ -109,7 +110,7 @@ def _post(service: UploadService, body: bytes) -> Stored | None:
 def post_photo(service: UploadService, body: bytes) -> dict[str, Any] | None:
     """The answer to an upload; None after the pause that a busy service asked for."""
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
-    headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY.decode()}"}
+    headers = {"Content-Type": CONTENT_TYPE}
     connection.request("POST", service.path, body, headers)
     answer = connection.getresponse()
     content = answer.read()
