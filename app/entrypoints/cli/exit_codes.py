@@ -65,6 +65,11 @@ class AddressUnavailable(LocalFailure):
     title = "The service cannot listen on this address."
 
 
+class CdnRefused(LocalFailure):
+    code = "CDN_REFUSED"
+    title = "The CDN did not accept the invalidation."
+
+
 class Interrupted(LocalFailure):
     code = "INTERRUPTED"
     title = "Interrupted, and not stored."
@@ -90,6 +95,7 @@ ANSWERS: Mapping[type[Failure], Answer] = MappingProxyType(
         InputUnreadable: Answer(ExitCode.NO_INPUT, "Check the path and its permissions."),
         OutputUnwritable: Answer(ExitCode.CANNOT_CREATE, "Choose another place with `-o`, or say `--force`."),
         AddressUnavailable: Answer(ExitCode.UNAVAILABLE, "Choose another one with `--port` or `--host`."),
+        CdnRefused: Answer(ExitCode.UNAVAILABLE, "Repeat it later; docs/cdn.md says which permissions it takes."),
         Interrupted: Answer(ExitCode.INTERRUPTED, "What was stored is listed; send the rest again."),
         errors.ConfigurationError: Answer(
             ExitCode.CONFIGURATION, "Mend these variables in the environment or in `.env`."

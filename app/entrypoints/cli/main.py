@@ -19,6 +19,7 @@ from app.entrypoints.cli.bucket_commands import bucket_app
 from app.entrypoints.cli.doctor_command import doctor
 from app.entrypoints.cli.exit_codes import ExitCode, LocalFailure, UsageInvalid, answer_of
 from app.entrypoints.cli.img_url_command import img_url
+from app.entrypoints.cli.invalidate_command import invalidate
 from app.entrypoints.cli.manifest_command import manifest
 from app.entrypoints.cli.output import open_output, print_traceback
 from app.entrypoints.cli.serve_command import serve
@@ -79,6 +80,7 @@ app.command("manifest")(manifest)
 app.command("delete")(image_commands.delete)
 app.command("ls")(image_commands.list_images)
 app.command("sweep")(sweep)
+app.command("invalidate")(invalidate)
 app.command("doctor")(doctor)
 # Without its command it is a mistake like any other, with a sentence and a code.
 app.add_typer(bucket_app, name="bucket", no_args_is_help=False)
