@@ -92,10 +92,8 @@ def needed_size(transform: Transform, *, preset: Preset | None, stored: Size) ->
     region = _region(transform.box, stored)
     turned = _turned((region.width, region.height), transform.rotate)
     scaled = _turned(_shape(_asked(transform, preset), turned).scaled, transform.rotate)
-    return (
-        min(stored[0], -(-stored[0] * scaled[0] // region.width)),
-        min(stored[1], -(-stored[1] * scaled[1] // region.height)),
-    )
+    # Rounded up, and the picture is never scaled up: no side comes out longer than it is stored.
+    return -(-stored[0] * scaled[0] // region.width), -(-stored[1] * scaled[1] // region.height)
 
 
 def plan_recipe(
@@ -254,7 +252,7 @@ def _overlay(watermark: Watermark, size: Size | None, result: Size) -> Overlay:
     width = max(1, _share(result[0], watermark.scale, 100))
     height = max(1, _share(size[1], width, size[0]))
     if height > result[1]:
-        width, height = min(width, max(1, _share(size[0], result[1], size[1]))), result[1]
+        width, height = max(1, _share(size[0], result[1], size[1])), result[1]
     left = {"w": 0, "e": result[0] - width}
     top = {"n": 0, "s": result[1] - height}
     name = "" if watermark.position is Position.CENTRE else watermark.position.value
