@@ -135,6 +135,12 @@ def test_a_box_of_a_smaller_rendition() -> None:
     assert recipe.size == (320, 240)
 
 
+def test_a_box_at_the_very_edge() -> None:
+    """A box smaller than a pixel is the pixel that it lies in, also the last one."""
+    recipe = plan("crop:box~0.9999~0.9999~0.0001~0.0001", stored=(10, 20))
+    assert recipe.region == Region(9, 19, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("degrees", "focus"),
     [(0, (0.25, 0.125)), (90, (0.875, 0.25)), (180, (0.75, 0.875)), (270, (0.125, 0.75))],
