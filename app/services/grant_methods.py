@@ -24,8 +24,8 @@ from app.services.url_methods import DEFAULT_EXPIRY_SECONDS, MAX_EXPIRY_SECONDS,
 class CdnGrant(TypedDict):
     """What opens one part of the CDN: every URL that begins as `pattern` does, up to its `*`.
 
-    `query` is to be appended to such a URL after `?`; `cookies` are to be set with this `path`, so that those of several
-    grants do not replace one another.
+    `query` is to be appended to such a URL after `?`; `cookies` are to be set with this `path`, so that those of
+    several grants do not replace one another.
     """
 
     pattern: str
