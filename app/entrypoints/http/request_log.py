@@ -12,12 +12,13 @@ from structlog.contextvars import bound_contextvars
 from app.core.logging import get_logger
 from app.entrypoints.http.error_handlers import answer_error
 from app.entrypoints.http.request_id import request_id_of, with_request_id
+from app.images.signatures import without_signature
 
 _log = get_logger("heaven.access")
 
 
 class RequestLog:
-    """ASGI middleware. The query string is never logged: it may hold signatures and tokens."""
+    """ASGI middleware. Query strings and signatures in paths are not logged: whoever has one may see its picture."""
 
     def __init__(self, app: ASGIApp, *, debug: bool) -> None:
         self._app = app
@@ -55,7 +56,7 @@ class RequestLog:
                 "request",
                 method=scope["method"],
                 # Encoded again, so that no line break of a client becomes one of the log.
-                path=quote(scope["path"]),
+                path=quote(without_signature(scope["path"]), safe="/*"),
                 status=status,
                 duration_ms=round((time.perf_counter() - started_at) * 1000, 1),
                 **({"aborted_by": aborted_by} if aborted_by else {}),

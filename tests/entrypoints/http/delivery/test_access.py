@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -155,3 +156,15 @@ def test_urls_of_private_images_are_stable_within_a_window() -> None:
     assert expires_at - moment[0] >= 3600
     moment[0] += 1
     assert service.image_url(key, 160) != first
+
+
+def test_signatures_are_not_logged(api: Api, photo_key: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Who reads the log cannot see pictures by it: neither good signatures nor almost good ones stand in it."""
+    caplog.set_level(logging.INFO, "heaven.access")
+    url = api.service.img_url(photo_key, "w:200")
+    signature = url.split("/")[2]
+    api.client.get(url)
+    api.client.get(url.replace(signature, signature[:-1]))
+    logged = [vars(record) for record in caplog.records if record.name.startswith("heaven")]
+    assert [entry["path"] for entry in logged] == [f"/img/***/w%3A200/{photo_key}"] * 2
+    assert signature[:20] not in str(logged)
