@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol, Self
@@ -62,7 +62,7 @@ class _Resolved:
     connection: S3Connection
     process_id: int
     route: _Route
-    freeze_credentials: Callable[[], _FrozenCredentials] = field(repr=False)
+    freeze_credentials: Callable[[], _FrozenCredentials]
 
 
 class S3UrlSigner:
