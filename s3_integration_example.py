@@ -42,6 +42,13 @@ async def walk(photo: Path) -> None:
         removed = facts["privacy"]["removed"] if facts["privacy"] else []
         show("privacy", f"removed: {', '.join(removed) or 'nothing, there was nothing'}")
 
+        manifest = uploaded["manifest"]
+        formats = ", ".join(source["type"].removeprefix("image/") for source in manifest["sources"])
+        show("manifest", f"a <picture> of {len(manifest['picture'])} characters, in {formats}")
+
+        made, _ = await image_service.transform_image(s3_key, "w:500,f:webp")
+        show("on the fly", f"500 pixels wide as WebP: {made.size / 1e3:.1f} kB, kept as {made.key.rpartition('/')[2]}")
+
         show("URLs", image_service.get_image_url(s3_key))
         presigned_url = image_service.get_presigned_url(s3_key, expires_in=300)
         show("", f"{presigned_url[:90]}…")

@@ -16,10 +16,9 @@ from app.core.exceptions import ImageServiceError
 from app.core.logging import configure_logging, get_logger
 from app.entrypoints.http.error_handlers import add_error_handler
 from app.entrypoints.http.health_routes import HealthRoutes
-from app.entrypoints.http.img_routes import create_delivery_router
 from app.entrypoints.http.problem_route import list_methods, problem_route_class
 from app.entrypoints.http.request_log import RequestLog
-from app.entrypoints.http.router import create_image_router
+from app.entrypoints.http.router import create_delivery_router, create_image_router
 
 API_PREFIX = "/api/v1"
 DOCS_URL = "/docs"
@@ -48,7 +47,7 @@ def create_app(services: Services | None = None) -> FastAPI:
         add_error_handler(app, kind, debug=debug)
     app.add_middleware(RequestLog, debug=debug)
     app.include_router(create_image_router(used.image_service, settings=used.settings), prefix=API_PREFIX)
-    app.include_router(create_delivery_router(used.image_service, debug=debug))
+    app.include_router(create_delivery_router(used.image_service, settings=used.settings))
     app.include_router(_own_routes(used))
     return app
 

@@ -13,11 +13,9 @@ from app.core.delivery_settings import DeliveryAccess, DeliveryAnswer
 from app.core.exceptions import ImageNotFound, InvalidSignature
 from app.core.image_types import Visibility
 from app.entrypoints.http.conditions import format_date, is_unchanged, range_holds
-from app.entrypoints.http.direct_route import direct_route_class
 from app.entrypoints.http.img_docs import IMG_ANSWERS, IMG_PARAMETERS
 from app.entrypoints.http.key_path import KEY_PATH
 from app.entrypoints.http.object_stream import object_stream
-from app.entrypoints.http.problem_route import list_methods
 from app.entrypoints.http.ranges import parse_range
 from app.images.formats import STORED_FORMATS
 from app.images.grants import check_grant, check_owner
@@ -205,14 +203,3 @@ class ImgRoutes:
 
 def _vary(picture: PictureRequest) -> dict[str, str]:
     return {"Vary": "Accept"} if picture.transform.format is None else {}
-
-
-def create_delivery_router(service: ImageService, *, debug: bool = False) -> APIRouter:
-    """`/img`, to be included without a prefix, or under that of `DELIVERY_BASE_URL`.
-
-    Nobody is authenticated there: signatures and grants say what may be seen.
-    """
-    router = APIRouter(route_class=direct_route_class(debug=debug), tags=["delivery"])
-    ImgRoutes(service).add_to(router)
-    list_methods(router.routes)
-    return router

@@ -12,16 +12,18 @@ from app.bootstrap import default_services
 from app.core.config import Settings
 from app.entrypoints.http.authentication import Authenticate, make_authenticate, remember_caller
 from app.entrypoints.http.caller import Caller
+from app.entrypoints.http.direct_route import direct_route_class
 from app.entrypoints.http.error_handlers import add_error_handler
 from app.entrypoints.http.file_routes import FileRoutes
 from app.entrypoints.http.grant_routes import GrantRoutes
 from app.entrypoints.http.image_routes import ImageRoutes
+from app.entrypoints.http.img_routes import ImgRoutes
 from app.entrypoints.http.manifest_routes import ManifestRoutes
 from app.entrypoints.http.problem_route import list_methods, problem_route_class
 from app.entrypoints.http.url_routes import UrlRoutes
 from app.services.image_service import ImageService
 
-__all__ = ["Caller", "add_error_handler", "create_image_router"]
+__all__ = ["Caller", "add_error_handler", "create_delivery_router", "create_image_router"]
 
 
 def create_image_router(
@@ -59,6 +61,22 @@ def create_image_router(
     UrlRoutes(service, settings).add_to(router)
     GrantRoutes(service, settings).add_to(router)
     ManifestRoutes(service, settings).add_to(router)
+    list_methods(router.routes)
+    return router
+
+
+def create_delivery_router(service: ImageService | None = None, *, settings: Settings | None = None) -> APIRouter:
+    """`/img`, to be included beside the image router and without a prefix: `app.include_router(router)`.
+
+    Nobody is authenticated there: signatures and grants say what may be seen. With a prefix `DELIVERY_BASE_URL` has to
+    end with it.
+
+    Raises:
+        ConfigurationError: the settings are wrong.
+    """
+    settings = settings or default_services().settings
+    router = APIRouter(route_class=direct_route_class(debug=settings.debug), tags=["delivery"])
+    ImgRoutes(service or default_services().image_service).add_to(router)
     list_methods(router.routes)
     return router
 
