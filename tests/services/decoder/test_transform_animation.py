@@ -104,3 +104,13 @@ def test_frames_of_another_size_are_refused() -> None:
     recipe = Recipe((120, 81), (60, 40), ImageFormat.WEBP, quality=80, keeps_animation=True)
     with pytest.raises(ImageCorrupt):
         transform_picture(inspect_image(MOVING, LIMITS), recipe, overlay=None)
+
+
+def test_what_draws_the_eye_stays_in_view() -> None:
+    """An animation cut without a focal point shows what stands out in its first frame, in every frame."""
+    frame = Image.new("RGB", (120, 40), (120, 120, 120))
+    frame.paste((250, 30, 30), (100, 10, 118, 30))
+    content = make_animated_webp([frame, frame.point(lambda value: value // 2)], durations=[100, 100], lossless=True)
+    made = transform(content, "w:40,h:40,fit:cover", image_format=ImageFormat.WEBP)
+    assert made.frames == 2
+    assert max(colour_at(opened(made), x / 10, 0.5)[0] for x in range(11)) > 200

@@ -255,3 +255,10 @@ def test_a_watermark_is_never_left_out() -> None:
         transform_picture(structure, recipe, overlay=None)
     with pytest.raises(ValueError, match="watermark"):
         transform_picture(structure, Recipe((400, 300), (40, 30), ImageFormat.PNG), overlay=structure)
+
+
+def test_a_box_of_a_picture_that_is_stored_turned() -> None:
+    """A box is measured on the upright picture, whatever its file says of turning."""
+    content = make_jpeg(0, 0, picture=quadrants(400, 300, orientation=6), orientation=6)
+    picture = opened(transform(content, "crop:box~0.5~0~0.5~0.5", stored=(400, 300), decoded=(400, 300)))
+    assert all(is_near(colour_at(picture, *place), GREEN) for place in PLACES)
