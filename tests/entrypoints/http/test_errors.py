@@ -136,7 +136,7 @@ def test_unknown_address(api: Api) -> None:
     ("method", "path", "allowed"),
     [
         ("PUT", "/api/v1/images", "GET, POST"),
-        ("POST", f"/api/v1/images/{KEY}", "DELETE, GET, HEAD"),
+        ("POST", f"/api/v1/images/{KEY}", "DELETE, GET, HEAD, PATCH"),
         ("OPTIONS", f"/api/v1/files/{KEY}", "GET, HEAD"),
         ("POST", "/healthz", "GET"),
     ],

@@ -48,6 +48,8 @@ OPERATIONS = [
     ("GET", "/api/v1/urls/{s3_key}"),
     ("POST", "/api/v1/manifests"),
     ("POST", "/api/v1/grants"),
+    ("GET", "/img/{signature}/{transform}/{s3_key}"),
+    ("HEAD", "/img/{signature}/{transform}/{s3_key}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 ]
