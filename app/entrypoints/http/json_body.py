@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from app.core.config import Settings
-from app.core.exceptions import InvalidRequest
+from app.core.exceptions import ImageTooLarge, InvalidRequest, TooManyFiles
 from app.entrypoints.http.request_body import BodyLimits, LimitedBody
 
 MAX_JSON_BYTES = 16 * 1024
@@ -33,11 +33,14 @@ async def read_json(request: Request, model: type[Model], *, limits: BodyLimits)
     Raises:
         InvalidRequest: it is not announced as JSON.
         RequestValidationError: it is no JSON, or not such a model; the fields are named.
-        ImageTooLarge, UploadTimedOut: it is too large, or came too slowly.
+        TooManyFiles, UploadTimedOut: it is too large, or came too slowly.
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise InvalidRequest("The request must be application/json.")
-    body = await Request(request.scope, LimitedBody(request.receive, limits)).body()
+    try:
+        body = await Request(request.scope, LimitedBody(request.receive, limits)).body()
+    except ImageTooLarge:
+        raise TooManyFiles(f"The body of this request has at most {limits.max_bytes} bytes.") from None
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.core.config import Settings
-from app.core.exceptions import ImageNotFound, ImageTooLarge, InvalidRequest, TooManyFiles
+from app.core.exceptions import ImageNotFound, InvalidRequest
 from app.core.image_types import Visibility
 from app.entrypoints.http.authentication import current_caller
 from app.entrypoints.http.authorization import check_may_ask, check_may_read, owns
@@ -104,10 +104,7 @@ class UrlRoutes:
         So of private images only those in the caller's own folder can be had here, and by admins all: for a private
         image of an owner whom only its metadata names, ask `GET /urls/{s3_key}`.
         """
-        try:
-            asked = await read_json(request, UrlsRequest, limits=self._limits)
-        except ImageTooLarge:
-            raise TooManyFiles(f"A body has at most {self._limits.max_bytes} bytes.") from None
+        asked = await read_json(request, UrlsRequest, limits=self._limits)
         presigned = await asyncio.to_thread(self._presign, asked, caller)
         response.headers["Cache-Control"] = "no-store"
         return ImageUrlBatch(urls=presigned.urls, expires_at=format_time(presigned.expires_at))

@@ -104,7 +104,7 @@ def test_what_is_not_granted(grants: Api, headers: dict[str, str], body: Any, st
         (b"{", "application/json", 422, "REQUEST_INVALID"),
         (b"", "application/json; charset=utf-8", 422, "REQUEST_INVALID"),
         (b"\xff", "application/json", 422, "REQUEST_INVALID"),
-        (b" " * 100_000, "application/json", 413, "IMAGE_TOO_LARGE"),
+        (b" " * 100_000, "application/json", 413, "BATCH_TOO_LARGE"),
     ],
 )
 def test_body_that_is_no_small_json(grants: Api, content: bytes, content_type: str, status: int, code: str) -> None:
