@@ -12,7 +12,7 @@ from urllib.parse import quote
 from app.core.delivery_settings import DeliveryAccess
 from app.core.exceptions import InvalidExpiry, InvalidRequest
 from app.core.image_types import Visibility
-from app.images.keys import ImageKey
+from app.images.keys import ImageKey, encode_key
 from app.images.negotiation import parse_accept
 from app.images.signatures import UNSIGNED, SignedPicture, sign_picture
 from app.images.transform_text import canonical_text, make_transform, parse_transform
@@ -21,7 +21,6 @@ from app.services.delivery import Delivery, PictureRequest
 from app.services.delivery_candidates import allowed_widths, check_restricted
 from app.services.delivery_policy import IMG_PREFIX
 from app.services.protocols import StoredObject
-from app.services.s3_presign import encode_key
 from app.services.service_base import ServiceBase
 from app.services.wiring import Wiring
 
