@@ -10,7 +10,6 @@ from pathlib import Path
 from benchmarks.judging import Judge
 from benchmarks.transform_services import Picture, TransformService, fetch
 
-_JUDGED_WIDTH = 640
 _LARGEST_GAP = 1.0
 _LOWEST, _HIGHEST = 60, 95
 
@@ -45,6 +44,6 @@ def _score(judge: Judge, service: TransformService, photos: Sequence[Path]) -> f
     scores = []
     for number, photo in enumerate(photos):
         with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "picture.webp").write_bytes(fetch(service, Picture(number, _JUDGED_WIDTH)))
+            (Path(folder) / "picture.webp").write_bytes(fetch(service, Picture(number)))
             scores.append(judge.mean_scores(photo, Path(folder))["webp"])
     return statistics.mean(scores)

@@ -18,6 +18,7 @@ from benchmarks.process_tree import tree_cpu_seconds
 from benchmarks.upload_clients import multipart_body, post_photo
 from benchmarks.upload_services import UploadService, find_store_pid, start_ours, start_process, when_ready
 
+WIDTH = 640
 QUALITY = 80
 _SIGNING_KEY = "a key of the benchmark that is long enough to sign"
 _PEER_PROCESSES = 2
@@ -25,10 +26,10 @@ _PEER_PROCESSES = 2
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is asked for: an original by its number, as WebP of a width in pixels."""
+    """What is asked for: an original by its number, as WebP of 640 pixels, a few steps of quality off the usual."""
 
     original: int
-    width: int
+    quality_steps: int = 0
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class TransformService(ABC):
 
     @abstractmethod
     def path_of(self, picture: Picture) -> str:
-        """Where the picture is, at the service's quality."""
+        """Where the picture is."""
 
     def cpu_seconds(self) -> float:
         """Of all its processes but the store's."""
@@ -72,7 +73,8 @@ class Ours(TransformService):
 
     def path_of(self, picture: Picture) -> str:
         key = self.keys[picture.original]
-        text = canonical_text(make_transform(width=picture.width, quality=self.quality, format=ImageFormat.WEBP))
+        quality = self.quality + picture.quality_steps
+        text = canonical_text(make_transform(width=WIDTH, quality=quality, format=ImageFormat.WEBP))
         signature = sign_picture(SignedPicture(text, key), _SIGNING_KEY.encode())
         return f"{IMG_PREFIX}/{signature}/{text}/{encode_key(key)}"
 
@@ -89,8 +91,8 @@ class Thumbor(TransformService):
     """thumbor, which names originals by their files."""
 
     def path_of(self, picture: Picture) -> str:
-        filters = f"filters:format(webp):quality({self.quality})"
-        return f"/unsafe/{picture.width}x0/{filters}/{picture.original}.jpg"
+        filters = f"filters:format(webp):quality({self.quality + picture.quality_steps})"
+        return f"/unsafe/{WIDTH}x0/{filters}/{picture.original}.jpg"
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ class Ipx(TransformService):
     """ipx, likewise."""
 
     def path_of(self, picture: Picture) -> str:
-        return f"/w_{picture.width},f_webp,q_{self.quality}/{picture.original}.jpg"
+        return f"/w_{WIDTH},f_webp,q_{self.quality + picture.quality_steps}/{picture.original}.jpg"
 
 
 def start_our_service(folder: Path, port: int, originals: Sequence[Path]) -> Ours:

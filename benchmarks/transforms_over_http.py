@@ -1,10 +1,10 @@
-"""Pictures that nobody has asked for before, over HTTP: 12 MP photos as WebP of about 640 pixels, ours, thumbor, ipx.
+"""Pictures that nobody has asked for before, over HTTP: 12 MP photos as WebP of 640 pixels, by us, thumbor and ipx.
 
     .venv/bin/python -m benchmarks.transforms_over_http [--photos FOLDER] [--rounds 5] [--requests 64] [--no-judge]
 
 Eight clients that keep their connections, services in turn. Every request of the benchmark asks for another pair of
-photo and width: widths from 601 to 679, nearest to 640 first, and never 640 itself, which is a width of our variants.
-Our service has to find the image, see that there is no such result, read what it starts from, make the picture and
+original and quality, from 70 to 90, those nearest to 80 first: of no picture there is a stored result, and none is a
+variant of the upload, which are AVIF and JPEG. Our service has to find the image, see that there is no such result, read what it starts from, make the picture and
 store it; the peers read the photo from disk and store nothing.
 """
 
@@ -34,8 +34,8 @@ _SCENES = (
     Scene("drawn_12mp_second", 4032, 3024, 6),
     Scene("drawn_12mp_third", 4032, 3024, 7),
 )
-_VARIANT_WIDTH = 640
-_WIDTHS = [_VARIANT_WIDTH + sign * distance for distance in range(1, 40) for sign in (-1, 1)]
+# None at the quality itself: those are judged, so they are stored.
+_QUALITY_STEPS = [sign * distance for distance in range(1, 11) for sign in (-1, 1)]
 _LEAST_PIXELS, _MOST_PIXELS = 11_500_000, 12_500_000
 _UPRIGHT = 1
 _ORIENTATION = 0x0112
@@ -46,12 +46,12 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="a folder of JPEGs; those of 12 MP are taken")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=64, help="per round and service")
-    parser.add_argument("--images", type=int, default=8, help="originals; photos are used again under other names")
+    parser.add_argument("--images", type=int, default=24, help="originals; photos are used again under other names")
     parser.add_argument("--no-judge", action="store_true", help="everyone at quality 80, unjudged")
     parser.add_argument("--port", type=int, default=18_180)
     arguments = parser.parse_args()
     photos = find_photos(arguments.photos) if arguments.photos else [find_or_draw(scene) for scene in _SCENES]
-    if (arguments.rounds + 1) * arguments.requests > arguments.images * len(_WIDTHS):
+    if (arguments.rounds + 1) * arguments.requests > arguments.images * len(_QUALITY_STEPS):
         raise SystemExit("there are not so many different pictures: more --images, please")
     install_python()
     install_thumbor()
@@ -105,8 +105,8 @@ def start_services(
 
 
 def all_pictures(images: int) -> Iterator[Picture]:
-    """Each once, those nearest to 640 first."""
-    return (Picture(original, width) for width in _WIDTHS for original in range(images))
+    """Each once, those nearest to the usual quality first."""
+    return (Picture(original, steps) for steps in _QUALITY_STEPS for original in range(images))
 
 
 def compare(

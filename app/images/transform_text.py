@@ -24,6 +24,7 @@ from app.images.transform_options import (
 from app.images.transforms import CropBox, Fit, Gravity, Transform, Watermark
 
 MAX_TRANSFORM_CHARACTERS = 500
+MAX_PADDED_PIXELS = 10_000_000
 _NOTHING_ASKED = "f:auto"
 # Transparent parts of a JPEG become white unless a colour is named, so naming white changes nothing.
 _WHITE = "ffffff"
@@ -164,9 +165,13 @@ def _conflicts(values: Mapping[str, Any], named: set[str]) -> Iterator[str]:
         yield f"crop:{crop} needs fit:cover"
     if "dpr" in named and not {"w", "h"} & named:
         yield "dpr needs w or h"
-    for name in ("w", "h"):
-        if (_multiplied(values, name) or 0) > MAX_TRANSFORM_SIDE:
+    sides = [_multiplied(values, name) or 0 for name in ("w", "h")]
+    for name, side in zip("wh", sides, strict=True):
+        if side > MAX_TRANSFORM_SIDE:
             yield f"{name} times dpr is over {MAX_TRANSFORM_SIDE}"
+    # Every other result has no more pixels than its image.
+    if fit is Fit.CONTAIN and sides[0] * sides[1] > MAX_PADDED_PIXELS:
+        yield f"fit:contain pads up to {MAX_PADDED_PIXELS} pixels"
 
 
 def _multiplied(values: Mapping[str, Any], name: str) -> int | None:

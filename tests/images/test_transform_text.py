@@ -83,6 +83,8 @@ WRONG = {
     "w:1,fit:fill": ["fit takes"],
     "w:1,fit:cover": ["fit:cover needs w and h"],
     "h:1,fit:contain": ["fit:contain needs w and h"],
+    "w:4000,h:2501,fit:contain": ["fit:contain pads up to 10000000 pixels"],
+    "w:2000,h:1251,dpr:2,fit:contain": ["fit:contain pads up to 10000000 pixels"],
     "w:1,h:1,crop:centre": ["crop:centre needs fit:cover"],
     "w:1,h:1,fit:contain,crop:focal": ["crop:focal needs fit:cover"],
     "crop:box~0~0~1": ["crop takes"],
@@ -194,8 +196,9 @@ def boxes() -> st.SearchStrategy[CropBox]:
 @st.composite
 def transforms(draw: st.DrawFn) -> Transform:
     """Any transform, by keywords as a program writes them."""
-    sides = st.integers(1, 2048)
     given_size = draw(st.sampled_from(["none", "w", "h", "both"]))
+    # Four times two of the smaller ones are what may be padded.
+    sides = st.integers(1, 780 if given_size == "both" else 2048)
     options: dict[str, Any] = {}
     if given_size in {"w", "both"}:
         options["width"] = draw(sides)
