@@ -8,6 +8,7 @@ Service, embedded store and load generator share the machine. Rounds are interle
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -31,6 +32,8 @@ _KEY = "users/1/20241201_143022_a1b2c3d4.jpg"
 _PICTURE_BYTES = 64 * 1024
 _TRANSFORM = "w:800,f:webp"
 _OK = 200
+# Unsigned URLs of any transform: signing is not what is measured.
+_OPEN = {"DELIVERY_ACCESS": "open"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Question:
     """A request that is asked again and again; `status` is the answer that counts."""
 
     name: str
+    service: UploadService
     url: str
     status: int
     header: str = ""
@@ -70,15 +74,16 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--port", type=int, default=18_190)
     arguments = parser.parse_args()
-    # Unsigned URLs of any transform: signing is not what is measured.
-    os.environ["DELIVERY_ACCESS"] = "open"
-    with tempfile.TemporaryDirectory() as folder:
-        service = start_ours(Path(folder), arguments.port)
-        try:
-            questions = [*questions_for(service, Path(folder)), *img_questions(service)]
-            ask(service, questions, arguments.rounds, arguments.connections, arguments.seconds)
-        finally:
-            service.stop()
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
+        service = start_ours(Path(folder), arguments.port, _OPEN)
+        running.callback(service.stop)
+        questions = [*questions_for(service, Path(folder)), *img_questions(service)]
+        redirecting = start_ours(Path(folder), arguments.port + 1, _OPEN | {"DELIVERY_ANSWER": "307"})
+        running.callback(redirecting.stop)
+        path = urlsplit(questions[-1].url).path
+        url = f"http://127.0.0.1:{redirecting.port}{path}"
+        questions.append(Question("307 of /img", redirecting, url, 307))
+        ask(questions, arguments.rounds, arguments.connections, arguments.seconds)
 
 
 def questions_for(service: UploadService, folder: Path) -> list[Question]:
@@ -99,12 +104,11 @@ def questions_for(service: UploadService, folder: Path) -> list[Question]:
     finally:
         store.stop()
     base = f"http://127.0.0.1:{service.port}"
-    streamed = Question("through /files", f"{base}/api/v1/files/{_KEY}", 200)
+    streamed = Question("through /files", service, f"{base}/api/v1/files/{_KEY}", 200)
     return [
-        Question("the store itself", presigned, 200),
+        Question("the store itself", service, presigned, 200),
         streamed,
         replace(streamed, name="304 of /files", status=304, header=f"If-None-Match: {etag}"),
-        Question("a redirect", f"{base}/", 307),
     ]
 
 
@@ -118,17 +122,18 @@ def img_questions(service: UploadService) -> list[Question]:
         path = f"/img/-/{_TRANSFORM}/{s3_key}"
         connection.request("GET", path)
         answer = connection.getresponse()
-        stored = Question(f"through /img ({len(answer.read()):,} bytes)", f"http://127.0.0.1:{service.port}{path}", 200)
+        size = len(answer.read())
+        stored = Question(f"through /img ({size:,} bytes)", service, f"http://127.0.0.1:{service.port}{path}", 200)
     unchanged = replace(stored, name="304 of /img", status=304, header=f"If-None-Match: {answer.headers['ETag']}")
     return [stored, unchanged]
 
 
-def ask(service: UploadService, questions: list[Question], rounds: int, connections: int, seconds: float) -> None:
+def ask(questions: list[Question], rounds: int, connections: int, seconds: float) -> None:
     """Interleaved rounds, after a short one that warms everyone up."""
     results: dict[str, list[Measured]] = {question.name: [] for question in questions}
     for number in range(rounds + 1):
         for question in questions:
-            measured = measure(service, question, connections, seconds if number else 1.0)
+            measured = measure(question, connections, seconds if number else 1.0)
             if number:
                 results[question.name].append(measured)
     print(f"{'':<42}requests/s   p50 ms   p99 ms  p99/p50  CPU ms of the service")
@@ -144,10 +149,10 @@ def ask(service: UploadService, questions: list[Question], rounds: int, connecti
         print(STREAMED_TAIL.report(statistics.median(each.tail for each in measurements)))
 
 
-def measure(service: UploadService, question: Question, connections: int, seconds: float) -> Measured:
+def measure(question: Question, connections: int, seconds: float) -> Measured:
     parts = urlsplit(question.url)
     command = [sys.executable, "-m", "benchmarks.load_generator", str(parts.hostname), str(parts.port)]
-    before = service.cpu_seconds()
+    before = question.service.cpu_seconds()
     done = subprocess.run(
         [*command, str(connections), str(seconds)],
         input=question.request(),
@@ -155,7 +160,7 @@ def measure(service: UploadService, question: Question, connections: int, second
         check=True,
         timeout=60,
     )
-    used = service.cpu_seconds() - before
+    used = question.service.cpu_seconds() - before
     answer = json.loads(done.stdout)
     count = answer["statuses"].get(str(question.status), 0)
     if set(answer["statuses"]) != {str(question.status)}:

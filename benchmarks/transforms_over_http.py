@@ -4,8 +4,8 @@
 
 Eight clients that keep their connections, services in turn. Every request of the benchmark asks for another pair of
 original and quality, from 70 to 90, those nearest to 80 first: of no picture there is a stored result, and none is a
-variant of the upload, which are AVIF and JPEG. Our service has to find the image, see that there is no such result, read what it starts from, make the picture and
-store it; the peers read the photo from disk and store nothing.
+variant of the upload, which are AVIF and JPEG. Our service has to find the image, see that there is no such result,
+read what it starts from, make the picture and store it; the peers read the photo from disk and store nothing.
 """
 
 from __future__ import annotations
