@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.core.delivery_settings import DeliveryAccess, DeliveryAnswer
-from app.core.exceptions import ImageNotFound, InvalidSignature
+from app.core.exceptions import ConfigurationError, ImageNotFound, InvalidImageKey, InvalidSignature
 from app.core.image_types import Visibility
 from app.entrypoints.http.conditions import format_date, is_unchanged, range_holds
 from app.entrypoints.http.img_docs import IMG_ANSWERS, IMG_PARAMETERS
@@ -49,6 +49,7 @@ class ImgRoutes:
     def __init__(self, service: ImageService) -> None:
         self._service = service
         self._policy = service.parts.delivery
+        self._fallback_key = _find_fallback(service)
 
     def add_to(self, router: APIRouter) -> None:
         """Registers the endpoint."""
@@ -162,11 +163,8 @@ class ImgRoutes:
         return Response(status_code=int(self._policy.answer.value), headers=headers)
 
     def _fallback(self, picture: PictureRequest) -> PictureRequest | None:
-        fallback = self._policy.fallback_key
-        if fallback is None or fallback == str(picture.key):
-            return None
-        key = self._service.parse_key(fallback)
-        if self._service.visibility_of(key) is Visibility.PRIVATE:
+        key = self._fallback_key
+        if key is None or key == picture.key:
             return None
         return PictureRequest(key, self._service.type_name(key), Visibility.PUBLIC, picture.transform, picture.accepted)
 
@@ -203,3 +201,22 @@ class ImgRoutes:
 
 def _vary(picture: PictureRequest) -> dict[str, str]:
     return {"Vary": "Accept"} if picture.transform.format is None else {}
+
+
+def _find_fallback(service: ImageService) -> ImageKey | None:
+    """The image that is shown where one is missing.
+
+    Raises:
+        ConfigurationError: the setting names no image that everyone may see.
+    """
+    text = service.parts.delivery.fallback_key
+    if text is None:
+        return None
+    try:
+        key = service.parse_key(text)
+        is_public = service.visibility_of(key) is Visibility.PUBLIC
+    except InvalidImageKey:
+        is_public = False
+    if not is_public:
+        raise ConfigurationError({"DELIVERY_FALLBACK_KEY": "must be the s3_key of a public image"})
+    return key

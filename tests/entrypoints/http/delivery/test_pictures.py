@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.delivery_settings import AvifChoice
+from app.core.exceptions import ConfigurationError
 from tests.entrypoints.http.conftest import Api, assert_problem
 from tests.entrypoints.http.delivery.delivering import calls_of, delivering, picture_of, show, upload
 from tests.pictures import make_jpeg, make_png, photo
@@ -215,3 +216,10 @@ def test_a_missing_fallback_is_a_404() -> None:
     """A fallback that is not there either leaves the image missing."""
     with delivering(fallback_key="properties/20241201_143022_a1b2c3d4.jpg") as api:
         assert_problem(show(api, MISSING, "w:50"), 404, "IMAGE_NOT_FOUND")
+
+
+@pytest.mark.parametrize("key", ["nonsense", "documents/1/20241201_143022_a1b2c3d4.jpg"], ids=["no key", "private"])
+def test_a_fallback_that_cannot_be_shown_ends_the_start(key: str) -> None:
+    """A fallback must be a public image: the service says so at its start, by the variable's name."""
+    with pytest.raises(ConfigurationError, match="DELIVERY_FALLBACK_KEY"), delivering(fallback_key=key):
+        pass
