@@ -52,6 +52,7 @@ class Delivery:
     def __init__(self, parts: Wiring) -> None:
         self._parts = parts
         self._choices: ShortMemory[str] = ShortMemory(size=_REMEMBERED, seconds=_CHOICE_SECONDS)
+        self._images: ShortMemory[KnownImage] = ShortMemory(size=_REMEMBERED, seconds=parts.delivery.memory_seconds)
         self._stored: ShortMemory[StoredObject] = ShortMemory(size=_REMEMBERED, seconds=parts.delivery.memory_seconds)
         self._making: SingleFlight[MadeResult] = SingleFlight()
 
@@ -124,11 +125,16 @@ class Delivery:
         raise ImageNotFound
 
     async def _known(self, request: PictureRequest) -> KnownImage:
+        """The image as it was `memory_seconds` ago at most; whoever makes something of it asks whether it is there."""
+        if known := self._images.find(str(request.key)):
+            return known
         stored = await self._parts.store.head(str(request.key))
         if stored is None:
             raise ImageNotFound
         facts = await complete_facts(self._parts, request.key, Facts.from_metadata(stored.metadata))
-        return KnownImage(request.key, facts, self._parts.plans[request.type_name], request.visibility)
+        image = KnownImage(request.key, facts, self._parts.plans[request.type_name], request.visibility)
+        self._images.tell(str(request.key), image)
+        return image
 
     async def _make(self, image: KnownImage, transform: Transform, candidate: Candidate) -> MadeResult:
         return await self._making.run(

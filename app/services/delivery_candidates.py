@@ -48,11 +48,10 @@ class KnownImage:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to answer: the object's key and format; where `recipe` is None it is no result, it was uploaded so."""
+    """One way to answer: the object's key and format, and whether it may be made where it is not there."""
 
     object_key: str
     format: ImageFormat
-    recipe: Recipe | None
     may_be_made: bool
 
 
@@ -162,7 +161,7 @@ def _candidate(image: KnownImage, transform: Transform, image_format: ImageForma
     recipe = recipe_of(image, transform, image_format)
     if stored := _find_uploaded(image, transform, recipe):
         return stored
-    return Candidate(result_key(image.key, recipe, transform.watermark), image_format, recipe, may_be_made)
+    return Candidate(result_key(image.key, recipe, transform.watermark), image_format, may_be_made)
 
 
 def _find_uploaded(image: KnownImage, transform: Transform, recipe: Recipe) -> Candidate | None:
@@ -174,7 +173,7 @@ def _find_uploaded(image: KnownImage, transform: Transform, recipe: Recipe) -> C
     if not _is_plain_resize(recipe) or transform.background is not None:
         return None
     if recipe.size == image.size and recipe.format is image.format:
-        return Candidate(str(image.key), image.format, None, may_be_made=False)
+        return Candidate(str(image.key), image.format, may_be_made=False)
     return _find_variant(image, transform, recipe, name=str(recipe.size[0]))
 
 
@@ -187,7 +186,8 @@ def _find_variant(image: KnownImage, transform: Transform, recipe: Recipe, *, na
             # What stands in for a format answers where the format was left open.
             is_right = made.format is recipe.format or (transform.format is None and spec.format is recipe.format)
             if is_right and made.file_name in listed:
-                return Candidate(f"{image.key.variants_prefix}{made.file_name}", made.format, None, may_be_made=False)
+                # One that is listed and was swept is made anew.
+                return Candidate(f"{image.key.variants_prefix}{made.file_name}", made.format, may_be_made=True)
     return None
 
 

@@ -57,7 +57,7 @@ def test_the_caller_s_environment_stays_out(folder: Path, monkeypatch: pytest.Mo
         EmbeddedS3(folder, weed=weed_that_fails(folder.parent, "env")).start()
 
     given = (folder / "weed.log").read_text()
-    assert "GOMEMLIMIT=256MiB" in given
+    assert "GOMEMLIMIT=384MiB" in given
     assert "AWS_" not in given
 
 

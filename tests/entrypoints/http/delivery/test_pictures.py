@@ -90,6 +90,20 @@ def test_small_pictures_are_made_from_the_nearest_larger_variant(api: Api, photo
     assert "/160-" in read[0]
 
 
+def test_a_variant_that_was_lost_is_made_anew(api: Api, photo_key: str) -> None:
+    """A variant that the image's facts list and that is not in the bucket any more comes back when it is asked for."""
+    before = set(api.stored_keys())
+    lost = [key for key in before if "/320-" in key or "/square-" in key]
+    assert api.client.portal
+    for key in lost:
+        api.client.portal.call(api.service.parts.store.delete, key)
+    assert picture_of(show(api, photo_key, "w:320", accept=CHROME)).size == (320, 240)
+    assert picture_of(show(api, photo_key, "w:320")).format == "JPEG"
+    assert picture_of(show(api, photo_key, "p:square", accept=CHROME)).size == (100, 100)
+    assert picture_of(show(api, photo_key, "p:square,f:jpeg")).size == (100, 100)
+    assert set(api.stored_keys()) == before
+
+
 @pytest.mark.parametrize(
     ("accept", "kind"), [(CHROME, "AVIF"), ("image/webp,*/*", "WEBP"), ("*/*", "JPEG"), ("image/avif;q=0", "JPEG")]
 )
