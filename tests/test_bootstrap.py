@@ -71,6 +71,10 @@ def kill_and_take_port(embedded: EmbeddedS3, endpoint_url: str | None, other: so
     os.kill(pid, signal.SIGKILL)
     other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     deadline = time.monotonic() + 10
+    # A process that ends gives up its ports before its locks.
+    while embedded.running_pid is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     while True:
         try:
             other.bind(("127.0.0.1", urlsplit(str(endpoint_url)).port or 0))

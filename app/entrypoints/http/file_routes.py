@@ -24,13 +24,19 @@ from app.images.facts import Facts
 from app.images.formats import STORED_FORMATS
 from app.images.grants import MAX_GRANT_CHARACTERS, GrantScope
 from app.images.keys import ImageKey
+from app.schemas.grants import EXAMPLE_GRANT
 from app.services.image_service import ImageService
 from app.services.protocols import ByteRange, StoredObject
 from app.services.stored_images import owner_of
 
 TheCaller = Annotated[Caller, Depends(current_caller)]
 GrantParameter = Annotated[
-    str | None, Query(max_length=MAX_GRANT_CHARACTERS, description="A token of `POST /grants` that opens the image.")
+    str | None,
+    Query(
+        max_length=MAX_GRANT_CHARACTERS,
+        description="A token of `POST /grants` that opens the image.",
+        examples=[EXAMPLE_GRANT],
+    ),
 ]
 
 _CONTENT_TYPES = {stored.extension: stored.content_type for stored in STORED_FORMATS}

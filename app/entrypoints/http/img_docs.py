@@ -7,6 +7,7 @@ from typing import Any
 from app.entrypoints.http.problem_docs import problem_answers
 from app.entrypoints.http.upload_docs import NOT_MODIFIED
 from app.images.formats import STORED_FORMATS
+from app.schemas.grants import EXAMPLE_GRANT
 from app.schemas.images import EXAMPLE_KEY
 
 _PICTURE = {stored.content_type: {"schema": {"type": "string", "format": "binary"}} for stored in STORED_FORMATS}
@@ -32,8 +33,7 @@ def _parameter(name: str, place: str, description: str, example: str, **schema: 
         "in": place,
         "required": place == "path",
         "description": description,
-        "schema": {"type": "string"} | schema,
-        "example": example,
+        "schema": {"type": "string", "examples": [example]} | schema,
     }
 
 
@@ -41,5 +41,5 @@ IMG_PARAMETERS = [
     _parameter("signature", "path", "Of the URL; `-` where it has none.", "-"),
     _parameter("transform", "path", "Options `name:value`, comma-separated.", "w:640", maxLength=500),
     _parameter("s3_key", "path", "The `s3_key` of an upload.", EXAMPLE_KEY),
-    _parameter("grant", "query", "A grant that opens the image, in place of a signature.", "i1.x"),
+    _parameter("grant", "query", "A grant that opens the image, in place of a signature.", EXAMPLE_GRANT),
 ]

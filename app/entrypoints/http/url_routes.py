@@ -38,7 +38,9 @@ _Lifetime = Annotated[
         json_schema_extra=_EXPIRY_BOUNDS,
     ),
 ]
-_Stable = Annotated[bool, Query(description="The URL of the current window: the same one until the window ends.")]
+_Stable = Annotated[
+    bool, Query(description="The URL of the current window: the same one until the window ends.", examples=[True])
+]
 
 
 class UrlRoutes:
