@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from starlette.responses import StreamingResponse
 
 from app.core.image_types import Visibility
 from app.entrypoints.http.authentication import current_caller
@@ -17,6 +14,7 @@ from app.entrypoints.http.authorization import check_may_ask, check_may_read
 from app.entrypoints.http.caller import Caller
 from app.entrypoints.http.conditions import format_date, has_conditions, is_unchanged, range_holds
 from app.entrypoints.http.key_path import KEY_PATH, KeyParameter
+from app.entrypoints.http.object_stream import object_stream
 from app.entrypoints.http.problem_docs import problem_answers
 from app.entrypoints.http.ranges import parse_range
 from app.entrypoints.http.upload_docs import NOT_MODIFIED, OPTIONAL_TOKEN
@@ -46,12 +44,6 @@ _PRIVATE_HEADERS = {"Vary": "Authorization", "Referrer-Policy": "no-referrer"}
 _PICTURE = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in _CONTENT_TYPES.values()}
 
 
-async def hold_open() -> AsyncIterator[AsyncExitStack]:
-    """What is entered here stays open until the answer has been sent."""
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
 class FileRoutes:
     """The endpoints under `/files`."""
 
@@ -76,7 +68,6 @@ class FileRoutes:
         s3_key: KeyParameter,
         request: Request,
         caller: TheCaller,
-        stack: Annotated[AsyncExitStack, Depends(hold_open)],
         grant: GrantParameter = None,
     ) -> Response:
         """The stored picture, or one range of it. Without a grant, private pictures of others are not there."""
@@ -88,15 +79,13 @@ class FileRoutes:
             if _is_unchanged(request, stored):
                 return Response(status_code=304, headers=self._headers(key, stored))
             byte_range = _find_range(request, stored)
-        stream = await stack.enter_async_context(self._service.open_image(s3_key, byte_range))
-        self._check_may_read(key, stream.object, reader)
-        headers = self._headers(key, stream.object)
-        if byte_range is None:
-            headers["Content-Length"] = str(stream.object.size)
-            return StreamingResponse(stream.chunks, headers=headers)
-        headers["Content-Length"] = str(byte_range.length)
-        headers["Content-Range"] = f"bytes {byte_range.first}-{byte_range.last}/{stream.object.size}"
-        return StreamingResponse(stream.chunks, status_code=206, headers=headers)
+        stream = await self._service.parts.store.get(str(key), byte_range)
+        try:
+            self._check_may_read(key, stream.object, reader)
+        except BaseException:
+            await stream.chunks.aclose()
+            raise
+        return await object_stream(stream, self._headers(key, stream.object), byte_range)
 
     async def head_file(
         self, s3_key: KeyParameter, request: Request, caller: TheCaller, grant: GrantParameter = None

@@ -149,7 +149,7 @@ class ImgRoutes:
             byte_range = parse_range(header, size=stored.size)
         stream = await self._service.delivery.open(admitted.picture, byte_range)
         headers = self._headers(admitted, stream.object)
-        return object_stream(stream, headers, byte_range)
+        return await object_stream(stream, headers, byte_range)
 
     async def _redirect(self, admitted: Admitted) -> Response:
         picture = admitted.picture
@@ -174,7 +174,7 @@ class ImgRoutes:
         if request.method == "HEAD":
             async with aclosing(stream.chunks):
                 return Response(headers=headers | {"Content-Length": str(stream.object.size)})
-        return object_stream(stream, headers)
+        return await object_stream(stream, headers)
 
     def _headers(self, admitted: Admitted, stored: StoredObject) -> dict[str, str]:
         picture = admitted.picture

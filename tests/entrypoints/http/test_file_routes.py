@@ -38,14 +38,19 @@ class CountingStore(MemoryStore):
 
 
 class BreakingStore(MemoryStore):
-    """A store whose connection breaks in the middle of every object."""
+    """A store whose connection breaks in the middle of every object, of which it sends so many bytes at a time."""
+
+    def __init__(self, piece_bytes: int) -> None:
+        super().__init__()
+        self.piece_bytes = piece_bytes
 
     async def get(self, key: str, byte_range: ByteRange | None = None) -> ObjectStream:
         whole = await super().get(key, byte_range)
 
         async def half() -> AsyncGenerator[bytes, None]:
             async for chunk in whole.chunks:
-                yield chunk[: len(chunk) // 2]
+                for start in range(0, len(chunk) // 2, self.piece_bytes):
+                    yield chunk[start : start + self.piece_bytes]
             raise S3ConnectionFailed
 
         return ObjectStream(whole.object, half())
@@ -231,7 +236,7 @@ def test_date_beyond_all_numbers(api: Api, date: str) -> None:
 
 def test_store_that_breaks_off_breaks_the_connection() -> None:
     """A download that the store cannot finish breaks the connection: no short picture looks whole."""
-    service = make_image_service(BreakingStore(), CONNECTION)
+    service = make_image_service(BreakingStore(100), CONNECTION)
     for api in run_api(service, make_settings()):
         stored = api.store()
     with run_service(create_app(ServicesOf(service, make_settings()))) as running:
@@ -244,6 +249,15 @@ def test_store_that_breaks_off_breaks_the_connection() -> None:
     assert head.startswith(b"HTTP/1.1 200")
     assert f"content-length: {stored['file_size']}".encode() in head.lower()
     assert 0 < len(body) < stored["file_size"]
+
+
+def test_store_that_breaks_off_at_the_beginning() -> None:
+    """As long as nothing has been sent, a store that fails is told of with its code."""
+    service = make_image_service(BreakingStore(1_000_000), CONNECTION)
+    for api in run_api(service, make_settings()):
+        stored = api.store()
+        answer = api.client.get(f"/api/v1/files/{stored['s3_key']}")
+        assert_problem(answer, 503, "S3_CONNECTION_FAILED")
 
 
 def test_missing_file(api: Api) -> None:
