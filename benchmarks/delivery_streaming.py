@@ -1,8 +1,8 @@
 """Stored pictures over HTTP: 64 KB streamed through the service beside the store itself, 304s, redirects.
 
-    .venv/bin/python -m benchmarks.delivery_streaming [--rounds 5] [--seconds 3] [--connections 16]
+    .venv/bin/python -m benchmarks.delivery_streaming [--workers 2] [--rounds 5] [--seconds 3] [--connections 16]
 
-Service, embedded store and load generator share the machine. Rounds are interleaved; a ratio is taken within a round.
+By a service of one process and by one of `--workers`. They, the embedded store and the load generator share the machine. Rounds are interleaved; a ratio is taken within a round.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _KEY = "users/1/20241201_143022_a1b2c3d4.jpg"
 _PICTURE_BYTES = 64 * 1024
 _TRANSFORM = "w:800,f:webp"
 _OK = 200
+_REDIRECT = 307
 # Unsigned URLs of any transform: signing is not what is measured.
 _OPEN = {"DELIVERY_ACCESS": "open"}
 
@@ -73,17 +74,32 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="per question and round")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--port", type=int, default=18_190)
+    parser.add_argument("--workers", type=int, default=2, help="serving processes, beside the figures of one")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
-        service = start_ours(Path(folder), arguments.port, _OPEN)
-        running.callback(service.stop)
-        questions = [*questions_for(service, Path(folder)), *img_questions(service)]
-        redirecting = start_ours(Path(folder), arguments.port + 1, _OPEN | {"DELIVERY_ANSWER": "307"})
-        running.callback(redirecting.stop)
-        path = urlsplit(questions[-1].url).path
-        url = f"http://127.0.0.1:{redirecting.port}{path}"
-        questions.append(Question("307 of /img", redirecting, url, 307))
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as running:
+        folder, port = Path(name), arguments.port
+        questions: list[Question] = []
+        for workers in sorted({1, arguments.workers}):
+            service = start_ours(folder, port, _OPEN, workers=workers)
+            running.callback(service.stop)
+            redirecting = start_ours(folder, port + 1, _OPEN | {"DELIVERY_ANSWER": "307"}, workers=workers)
+            running.callback(redirecting.stop)
+            if questions:
+                questions += [to_processes(each, workers, service, redirecting) for each in questions[1:]]
+            else:
+                questions = [*questions_for(service, folder), *img_questions(service)]
+                path = urlsplit(questions[-1].url).path
+                url = f"http://127.0.0.1:{redirecting.port}{path}"
+                questions.append(Question("307 of /img", redirecting, url, _REDIRECT))
+            port += 2
         ask(questions, arguments.rounds, arguments.connections, arguments.seconds)
+
+
+def to_processes(question: Question, workers: int, service: UploadService, redirecting: UploadService) -> Question:
+    """The same question to a service of several processes."""
+    asked = redirecting if question.status == _REDIRECT else service
+    url = urlsplit(question.url)._replace(netloc=f"127.0.0.1:{asked.port}").geturl()
+    return replace(question, name=f"{question.name}, {workers} processes", service=asked, url=url)
 
 
 def questions_for(service: UploadService, folder: Path) -> list[Question]:

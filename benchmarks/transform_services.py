@@ -118,7 +118,8 @@ def start_thumbor(folder: Path, port: int, originals: Path) -> Thumbor:
     processes = []
     for number in range(_PEER_PROCESSES):
         own_port = str(port + number)
-        command = [THUMBOR_VENV / "bin" / "thumbor", "-p", own_port, "-i", "127.0.0.1", "-c", conf, "-l", "error"]
+        options: list[str | Path] = ["-p", own_port, "-i", "127.0.0.1", "-c", conf, "-l", "error"]
+        command = [THUMBOR_VENV / "bin" / "thumbor", *options]
         process = start_process(f"thumbor{number}", command, folder, {"BENCH_ORIGINALS": str(originals)})
         service = UploadService(f"thumbor{number}", port + number, "/", process)
         processes.append(when_ready(service, "/healthcheck", folder))

@@ -61,9 +61,12 @@ def _is_store(pid: int) -> bool:
         return False
 
 
-def start_ours(folder: Path, port: int, settings: Mapping[str, str] | None = None) -> UploadService:
+def start_ours(
+    folder: Path, port: int, settings: Mapping[str, str] | None = None, *, workers: int = 1
+) -> UploadService:
     """`heaven-images serve` with its embedded store; all that `settings` leave out has its default."""
     command = [sys.executable, "-m", "app.entrypoints.cli.main", "serve", "--port", str(port)]
+    command += ["--workers", str(workers)]
     environment = {"PYTHONPATH": str(PROJECT), "LOG_LEVEL": "WARNING", **(settings or {})}
     process = start_process("ours", command, folder, environment)
     return when_ready(UploadService("ours", port, "/api/v1/images", process), "/readyz", folder)

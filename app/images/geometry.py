@@ -47,9 +47,9 @@ def original_size(plan: RenderPlan, width: int, height: int) -> Size:
 
 
 def variant_size(spec: VariantSpec, width: int, height: int) -> Size | None:
-    """The canvas that this spec gives for an upright source of this size, never larger; None: it is left out.
+    """The canvas that this spec gives for an optimised original of this size, never larger; None: it is left out.
 
-    A variant by width alone is left out where the source is narrower. A box is always rendered: the picture is fitted
+    A variant by width alone is left out where the original is narrower. A box is always rendered: the picture is fitted
     inside it, or fills it; what is smaller than a box to fill is cut to the shape of the box.
     """
     if spec.height is None:
@@ -74,25 +74,13 @@ def crop_region(width: int, height: int, canvas: Size, focus: FocalPoint = CENTR
     )
 
 
-def cascade_sizes(original: Size, specs: Iterable[VariantSpec], *, upright: Size) -> tuple[Size, ...]:
+def cascade_sizes(original: Size, specs: Iterable[VariantSpec]) -> tuple[Size, ...]:
     """The sizes of the whole picture that its renditions are made from, largest first, each within the one before.
 
     Every uncropped rendition is one of them; every cropped one is covered by the first.
     """
-    sizes = {original}
-    boxes: list[Size] = []
-    for spec in specs:
-        canvas = variant_size(spec, *upright)
-        if canvas is None:
-            continue
-        if is_cropped(spec):
-            boxes.append(canvas)
-        else:
-            sizes.add(canvas)
-    for box in boxes:
-        if not any(covers(size, box) for size in sizes):
-            sizes.add(covering_size(*upright, box))
-    return tuple(sorted(sizes, reverse=True))
+    canvases = (variant_size(spec, *original) for spec in specs if not is_cropped(spec))
+    return tuple(sorted({original, *(canvas for canvas in canvases if canvas)}, reverse=True))
 
 
 def is_cropped(spec: VariantSpec) -> bool:

@@ -66,6 +66,11 @@ def check_grant(token: str, key: ImageKey, *, signing_keys: Sequence[bytes], now
     return scope
 
 
+def expiry_of(token: str) -> int:
+    """The second, since 1970, that a checked grant is good until."""
+    return int(token[1:].partition(".")[0])
+
+
 def check_owner(scope: GrantScope, key: ImageKey, owner: str | None) -> None:
     """Returns when a checked grant opens an image that belongs to `owner`, as its metadata says.
 

@@ -20,6 +20,8 @@ from app.images.picture_markup import write_picture
 from app.images.thumbhashes import find_data_uri
 from app.images.variant_lists import ListedVariant
 
+# Enlarged by a third a picture still looks as it should, and the original would weigh several times as much.
+_WIDE_ENOUGH = 0.75
 FALLBACK_WIDTH = 1280
 MAX_SIZES_CHARACTERS = 500
 
@@ -130,7 +132,7 @@ def build_manifest(
     by_format = _group(original, widths, is_animated=bool(facts.is_animated))
     fallback = _choose_fallback(by_format, is_animated=bool(facts.is_animated))
     shown_sizes = sizes or _default_sizes(original.width)
-    sources = _write_sources(by_format, shown_sizes)
+    sources = _write_sources(_widened(by_format, fallback), shown_sizes)
     src, srcset = _nearest(fallback).url, _write_srcset(fallback)
     placeholder = _placeholder_of(facts)
     # A browser takes the first source that it can show, so what comes after the fallback's formats would be in vain.
@@ -194,6 +196,23 @@ def _group(
     if not any(of_format.values()):
         own.append(original)
     return {image_format: found for image_format, found in of_format.items() if found}
+
+
+def _widened(
+    by_format: Mapping[ImageFormat, list[_Candidate]], fallback: list[_Candidate]
+) -> dict[ImageFormat, list[_Candidate]]:
+    """Formats that end well below the widest of the fallback have that as their last: else it would be shown blurred.
+
+    A source's type says what a browser must take to choose among its pictures; this one every browser takes.
+    """
+    widest = fallback[-1]
+    formats = {each.format for each in fallback}
+    return {
+        image_format: found
+        if image_format in formats or (found[-1].width or 0) >= _WIDE_ENOUGH * (widest.width or 0)
+        else [*found, widest]
+        for image_format, found in by_format.items()
+    }
 
 
 def _by_width(variants: Iterable[_Candidate], image_format: ImageFormat) -> list[_Candidate]:

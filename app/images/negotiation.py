@@ -21,11 +21,15 @@ class Accepted:
     webp: bool = False
 
 
-@lru_cache(maxsize=1024)
 def parse_accept(header: str) -> Accepted:
     """What the header names with a weight over 0. Wildcards do not count: clients without AVIF send them too."""
+    return _parse(header[:_MAX_ACCEPT_CHARACTERS])
+
+
+@lru_cache(maxsize=512)
+def _parse(header: str) -> Accepted:
     named: dict[str, bool] = {}
-    for part in header[:_MAX_ACCEPT_CHARACTERS].split(","):
+    for part in header.split(","):
         if match := _RANGE.fullmatch(part):
             named[match[1].lower()] = match[2] is None or float(match[2]) > 0
     return Accepted(avif=named.get("avif", False), webp=named.get("webp", False))

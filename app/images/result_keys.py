@@ -23,6 +23,7 @@ def result_key(key: ImageKey, recipe: Recipe, watermark: Watermark | None = None
     `recipe` is planned from the optimised original and without the watermark, whatever it is made from in the end.
     """
     laid_over = asdict(watermark) if watermark else None
-    text = json.dumps([RESULT_VERSION, asdict(recipe), laid_over], sort_keys=True)
+    # Images that differ in their extension alone share the place of their variants.
+    text = json.dumps([RESULT_VERSION, key.extension, asdict(recipe), laid_over], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_CHARACTERS]
     return f"{key.variants_prefix}{RESULT_NAME}-{digest}.{recipe.format.extension}"

@@ -90,7 +90,7 @@ class Verifier:
         size = rendered.width, rendered.height
         check_body(rendered.format, rendered.body, size, frames=rendered.frames, most_frames=self._structure.frames)
         check_facts(rendered.facts)
-        return replace(rendered, variants=tuple(self._variants_of(upright)))
+        return replace(rendered, variants=tuple(self._variants_of((widest, highest))))
 
     def _check_source(self, source: SourceFacts) -> None:
         sent = self._structure
@@ -104,11 +104,11 @@ class Verifier:
         if not is_possible:
             raise NotAsPlanned("a source of another size")
 
-    def _variants_of(self, upright: Size) -> list[Rendition]:
+    def _variants_of(self, original: Size) -> list[Rendition]:
         """Each in the size that its spec gives, one or more for every spec that gives any, none for the others."""
         accepted: dict[VariantSpec, Rendition] = {}
         for spec in self._plan.variants:
-            size = variant_size(spec, *upright)
+            size = variant_size(spec, *original)
             made = {each: self._variants[each] for each in spec.stand_ins if each in self._variants}
             if any((rendition.width, rendition.height) != size for rendition in made.values()):
                 raise NotAsPlanned("a variant of another size")

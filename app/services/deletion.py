@@ -27,8 +27,8 @@ async def delete_image_objects(store: ObjectStore, key: ImageKey, *, invalidator
     listed = await store.list(f"{key.stem}.")
     stored = await store.head(str(key))
     facts = Facts.from_metadata(stored.metadata if stored else {})
-    # Without an original, an earlier attempt wrote it down, or nobody was told of what lies here.
-    if stored is not None and invalidator is not None:
+    # Also for what an earlier attempt has left: the CDN may have fetched it again since that was written down.
+    if invalidator is not None and (stored is not None or await store.list(key.variants_prefix, limit=1)):
         await invalidator.remember(cdn_paths_of(key, facts))
     if stored is not None:
         await store.delete(str(key))

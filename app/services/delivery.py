@@ -64,8 +64,21 @@ class Delivery:
         """
         check_restricted(request.transform, self._parts.plans[request.type_name])
 
-    async def open(self, request: PictureRequest, byte_range: ByteRange | None = None) -> ObjectStream:
-        """The picture, or a range of it, as a stream that the caller closes.
+    async def open_part(self, stored: StoredObject, byte_range: ByteRange) -> ObjectStream | None:
+        """A range of the very object that was located, as a stream that the caller closes; None: it is another now."""
+        try:
+            stream = await self._parts.store.get(stored.key, byte_range)
+        except ImageNotFound:
+            self._stored.forget(stored.key)
+            return None
+        if stream.object.etag != stored.etag:
+            self._stored.tell(stored.key, stream.object)
+            await stream.chunks.aclose()
+            return None
+        return stream
+
+    async def open(self, request: PictureRequest) -> ObjectStream:
+        """The picture as a stream that the caller closes.
 
         Raises:
             ImageNotFound: there is no such image.
@@ -76,13 +89,14 @@ class Delivery:
 
         async def fetch(object_key: str) -> ObjectStream | None:
             try:
-                stream = await self._parts.store.get(object_key, byte_range)
+                stream = await self._parts.store.get(object_key)
             except ImageNotFound:
+                self._stored.forget(object_key)
                 return None
             self._stored.tell(object_key, stream.object)
             return stream
 
-        return await self._resolve(request, fetch, partial(_stream_of, byte_range=byte_range))
+        return await self._resolve(request, fetch, _stream_of)
 
     async def locate(self, request: PictureRequest) -> StoredObject:
         """The description of the stored picture; it is made where it was not. May be `memory_seconds` old.
@@ -91,17 +105,19 @@ class Delivery:
         """
 
         async def fetch(object_key: str) -> StoredObject | None:
-            known = self._stored.find(object_key) or await self._parts.store.head(object_key)
-            if known:
-                self._stored.tell(object_key, known)
-            return known
+            if known := self._stored.find(object_key):
+                return known
+            found = await self._parts.store.head(object_key)
+            if found:
+                self._stored.tell(object_key, found)
+            return found
 
         return await self._resolve(request, fetch, lambda made: made.object)
 
-    def recall(self, request: PictureRequest) -> StoredObject | None:
-        """What `locate` would say if it is known from `memory_seconds` ago at most, without asking the store."""
-        object_key = self._choices.find(request.name)
-        return self._stored.find(object_key) if object_key else None
+    def forget(self, key: ImageKey) -> None:
+        """The image is gone, or elsewhere: nothing of it is remembered here any more."""
+        self._images.forget(str(key))
+        self._stored.forget_where(lambda name: name == str(key) or str(name).startswith(key.variants_prefix))
 
     async def _resolve(
         self,
@@ -142,9 +158,8 @@ class Delivery:
         )
 
 
-def _stream_of(made: MadeResult, *, byte_range: ByteRange | None) -> ObjectStream:
-    body = made.body if byte_range is None else made.body[byte_range.first : byte_range.last + 1]
-    return ObjectStream(made.object, _chunks(body))
+def _stream_of(made: MadeResult) -> ObjectStream:
+    return ObjectStream(made.object, _chunks(made.body))
 
 
 async def _chunks(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -22,6 +22,7 @@ from app.images.variants import Preset, VariantSpec
 from app.services.delivery_policy import DeliveryPolicy
 
 _LOSSLESS = frozenset({ImageFormat.PNG})
+_WEBP_EFFORT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,16 @@ def check_restricted(transform: Transform, plan: RenderPlan) -> None:
     plain = Transform(preset=transform.preset, width=transform.width, format=transform.format)
     if transform != plain:
         raise InvalidTransform("Without a signature only presets (p), widths (w) and formats (f) are made.")
+    # Lossless pictures of photos are large, and AVIF takes long: not for strangers, unless uploads make them anyway.
+    allowed = {ImageFormat.JPEG, ImageFormat.WEBP, *(spec.format for spec in plan.variants)}
+    if transform.format is not None and transform.format not in allowed:
+        raise InvalidTransform(f"f:{transform.format} is not made without a signature.")
     if transform.preset is not None:
         find_preset(plan, transform.preset)
     elif transform.width not in allowed_widths(plan):
-        widths = ", ".join(map(str, sorted(allowed_widths(plan))))
-        raise InvalidTransform(f"Without a signature these widths are made: {widths or 'none'}.")
+        widths = ", ".join(map(str, sorted(allowed_widths(plan)))) or "none"
+        presets = ", ".join(_presets_of(plan.variants)) or "none"
+        raise InvalidTransform(f"Without a signature these widths are made: {widths}; and these presets: {presets}.")
 
 
 def find_candidates(
@@ -136,8 +142,11 @@ def recipe_of(
     """
     if overlay_size is None and transform.watermark is not None:
         transform = replace(transform, watermark=None)
-    effort = image.plan.variants[0].effort if image.plan.variants else 0
     quality = transform.quality or image.plan.qualities.of(image_format)
+    effort = image.plan.variants[0].effort if image.plan.variants else 0
+    if image_format is ImageFormat.WEBP and quality is None:
+        # At its fastest WebP takes more bytes than our JPEGs do for the same score; a result is made only once.
+        effort = max(effort, _WEBP_EFFORT)
     recipe = plan_recipe(
         transform,
         preset=find_preset(image.plan, transform.preset) if transform.preset else None,
@@ -178,14 +187,14 @@ def _find_uploaded(image: KnownImage, transform: Transform, recipe: Recipe) -> C
 
 
 def _find_variant(image: KnownImage, transform: Transform, recipe: Recipe, *, name: str) -> Candidate | None:
-    listed = {variant.file_name for variant in image.facts.variants or ()}
+    listed = {variant.file_name: (variant.width, variant.height) for variant in image.facts.variants or ()}
     for spec in image.plan.variants:
         if spec.name != name or recipe.format not in {stand_in.format for stand_in in spec.stand_ins}:
             continue
         for made in spec.stand_ins:
             # What stands in for a format answers where the format was left open.
             is_right = made.format is recipe.format or (transform.format is None and spec.format is recipe.format)
-            if is_right and made.file_name in listed:
+            if is_right and listed.get(made.file_name) == recipe.size:
                 # One that is listed and was swept is made anew.
                 return Candidate(f"{image.key.variants_prefix}{made.file_name}", made.format, may_be_made=True)
     return None

@@ -158,8 +158,11 @@ class ImageService(ImgMethods, GrantMethods, ManifestMethods):
     async def delete_image(self, s3_key: str) -> bool:
         """True: it was there and is gone, its variants too. False: there was none; leftover variants go even so."""
         key = self.parse_key(s3_key)
-        async with store_time(self.parts.store_timeout_seconds):
-            return await delete_image_objects(self.parts.store, key, invalidator=self.parts.invalidator)
+        try:
+            async with store_time(self.parts.store_timeout_seconds):
+                return await delete_image_objects(self.parts.store, key, invalidator=self.parts.invalidator)
+        finally:
+            self.delivery.forget(key)
 
     async def set_visibility(self, s3_key: str, visibility: str) -> StoredImage:
         """The image, public or private from now on, with its key of today: `private/` stands before it or not.
@@ -197,7 +200,7 @@ class ImageService(ImgMethods, GrantMethods, ManifestMethods):
             S3Error: the store refused or failed; nothing is deleted of which it did not say that its image is gone.
         """
         sweep = plan_sweep(self.parts, older_than=older_than, garbage=garbage, removal=removal)
-        return await sweep_variants(self.parts.store, sweep)
+        return await sweep_variants(self.parts.store, sweep, invalidator=self.parts.invalidator)
 
     async def list_images(
         self,

@@ -18,7 +18,7 @@ from app.images.signatures import UNSIGNED, SignedPicture, sign_picture
 from app.images.transform_text import canonical_text, make_transform, parse_transform
 from app.images.transforms import Transform
 from app.services.delivery import Delivery, PictureRequest
-from app.services.delivery_candidates import allowed_widths, check_restricted
+from app.services.delivery_candidates import allowed_widths, check_restricted, find_preset
 from app.services.delivery_policy import IMG_PREFIX
 from app.services.protocols import StoredObject
 from app.services.service_base import ServiceBase
@@ -59,6 +59,8 @@ class ImgMethods(ServiceBase):
         key = self.parse_key(s3_key)
         asked = parse_transform(transform) if isinstance(transform, str) else transform
         text = canonical_text(asked)
+        if asked.preset is not None:
+            find_preset(self.parts.plans[self.type_name(key)], asked.preset)
         if expires_in is not None and (type(expires_in) is not int or expires_in < 1):
             raise InvalidExpiry("An /img URL lives for 1 second or more.")
         return self.url_of(self._signature(key, asked, text, expires_in), text, str(key))

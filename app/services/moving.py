@@ -7,6 +7,7 @@ and what a crash leaves lies under `variants/`, where the sweep finds it. Repeat
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 from app.core.exceptions import ImageNotFound, S3UploadFailed
 from app.core.image_types import Visibility
@@ -14,7 +15,7 @@ from app.images.facts import Facts
 from app.images.keys import ImageKey
 from app.services.deletion import delete_image_objects
 from app.services.placing import check_owner_of_place, sibling_of
-from app.services.protocols import KeyTaken, NewObject, ObjectStore, StoredObject
+from app.services.protocols import WRITE_ID, KeyTaken, NewObject, ObjectStore, StoredObject
 from app.services.store_time import store_time
 from app.services.stored_images import owner_of
 from app.services.wiring import Wiring
@@ -81,12 +82,15 @@ async def _copy(store: ObjectStore, source: str, target: str, cache_control: str
         return None
     body = b"".join([chunk async for chunk in stream.chunks])
     copied = stream.object
+    # The id of a write is that write's own.
+    metadata = {name: value for name, value in copied.metadata.items() if name != WRITE_ID}
     try:
-        await store.create(NewObject(target, body, copied.content_type, cache_control, dict(copied.metadata)))
+        await store.create(NewObject(target, body, copied.content_type, cache_control, metadata))
     except KeyTaken:
         # By an earlier attempt, as a rule, which wrote the same.
         taken_by = await store.head(target)
-        if taken_by is None or taken_by.metadata.get("sha256") != copied.metadata.get("sha256"):
+        digest = hashlib.sha256(body).hexdigest()
+        if taken_by is None or taken_by.size != len(body) or taken_by.metadata.get("sha256", digest) != digest:
             raise S3UploadFailed(_OCCUPIED) from None
     return copied
 

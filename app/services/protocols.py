@@ -11,6 +11,8 @@ from app.images.recipes import Recipe, TransformedImage
 from app.images.records import RenderedImage, RenderPlan, Rendition, Structure
 
 MAX_LIST_KEYS = 1000
+# The metadata by which a store tells its own write from another one of the same bytes under the same key.
+WRITE_ID = "write-id"
 
 
 def ignore_variant(_: Rendition) -> None:

@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, replace
 
-from app.core.exceptions import ImageCorrupt, ImageNotFound, InvalidImageKey, InvalidTransform
+from app.core.exceptions import ImageCorrupt, ImageNotFound, ImageServiceError, InvalidImageKey, InvalidTransform
 from app.core.image_types import Visibility
+from app.core.logging import get_logger
 from app.images.facts import Facts
 from app.images.formats import ImageFormat
 from app.images.geometry import Size
@@ -19,6 +20,8 @@ from app.images.transforms import Transform
 from app.services.delivery_candidates import Candidate, KnownImage, find_preset, recipe_of
 from app.services.protocols import KeyTaken, NewObject, StoredObject
 from app.services.wiring import Wiring
+
+_log = get_logger("heaven.images")
 
 # Of two stored pictures of about the size that is needed, the one farther away: coding it twice at one size shows.
 _SPARE = 1.2
@@ -59,10 +62,24 @@ async def make_result(parts: Wiring, image: KnownImage, transform: Transform, ca
         made = await _render(parts, image, transform, candidate.format, waited_seconds)
     result = await _store(parts, image, candidate, made)
     # A delete that came between the reading and the writing found nothing to delete yet.
-    if await parts.store.head(str(image.key)) is None:
+    try:
+        is_there = await parts.store.head(str(image.key)) is not None
+    except BaseException:
+        # Nobody knows: it can be made again, but what belongs to no image must not stay.
+        await asyncio.shield(_take_back(parts, candidate))
+        raise
+    if not is_there:
         await parts.store.delete(candidate.object_key)
         raise ImageNotFound
     return result
+
+
+async def _take_back(parts: Wiring, candidate: Candidate) -> None:
+    try:
+        await parts.store.delete(candidate.object_key)
+    except ImageServiceError as error:
+        # The caller hears of the failure that led here; of the garbage only the log can tell.
+        _log.warning("result_left_to_the_sweep", key=candidate.object_key, code=error.code.value)
 
 
 async def _render(

@@ -56,7 +56,7 @@ _DIGESTS: dict[str, Callable[[], Digest]] = {
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
-    """Status and headers, their names in lower case; user metadata apart, under its own names."""
+    """Status and headers, their names in lower case; user metadata apart, also in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -124,7 +124,8 @@ def parse_head(lines: bytes) -> AnswerHead:
             raise NotPlain
         headers[lower] = f"{headers[lower]}, {value}" if lower in headers else value
         if lower.startswith(_METADATA_PREFIX):
-            metadata[name[len(_METADATA_PREFIX) :]] = headers[lower]
+            # Some stores answer with other capitals than were sent.
+            metadata[lower.removeprefix(_METADATA_PREFIX)] = headers[lower]
     if "content-encoding" in headers:
         raise NotPlain
     return AnswerHead(int(status[1]), headers, metadata)

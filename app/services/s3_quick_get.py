@@ -25,10 +25,13 @@ from app.services.s3_presign import encode_key
 from app.services.s3_reading import Answer, read_absence, read_chunk, read_head
 from app.services.s3_route import Route, RouteFinder, Signer
 from app.services.s3_signature import amz_date, authorization
-from app.services.s3_sockets import StoreSockets
+from app.services.s3_sockets import StoreSocket, StoreSockets
 
 # Read whole before the caller gets it: one piece, and the connection is free again.
 SMALL_BYTES = 256 * 1024
+# So often in a row connecting may fail before it is not tried for a while.
+_MOST_FAILURES = 3
+_PAUSE_SECONDS = 30.0
 _EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
@@ -46,6 +49,8 @@ class QuickReads:
         self._most_seconds = min(connection.read_timeout_seconds, connection.total_timeout_seconds)
         self._lock = threading.Lock()
         self._sockets: StoreSockets | None = None
+        self._failures = 0
+        self._paused_until = 0.0
         # Windows' event loop ties a socket to itself.
         self._is_off = sys.platform == "win32"
         self._slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
@@ -123,19 +128,32 @@ class QuickReads:
         route = self._routes.route
         sockets = self._sockets or self._make_sockets(route)
         signer = self._routes.find_ready_signer() if sockets else None
-        if route is None or sockets is None or signer is None or self._is_off:
+        is_off = self._is_off or time.monotonic() < self._paused_until
+        if route is None or sockets is None or signer is None or is_off:
             raise AskBoto
         request = _request(method, key, wanted, route, signer)
         socket = sockets.find_idle()
         if socket is None:
-            async with asyncio.timeout(self._connection.connect_timeout_seconds):
-                socket = await sockets.connect()
+            socket = await self._connect(sockets)
         try:
             await socket.send(request)
             return await read_head(socket)
         except BaseException:
             socket.close()
             raise
+
+    async def _connect(self, sockets: StoreSockets) -> StoreSocket:
+        """A store that boto reaches and this way does not, as by another address, is left to boto for a while."""
+        try:
+            async with asyncio.timeout(self._connection.connect_timeout_seconds):
+                socket = await sockets.connect()
+        except OSError:
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                self._failures, self._paused_until = 0, time.monotonic() + _PAUSE_SECONDS
+            raise
+        self._failures = 0
+        return socket
 
     def _make_sockets(self, route: Route | None) -> StoreSockets | None:
         with self._lock:

@@ -14,7 +14,7 @@ from botocore.response import StreamingBody
 
 from app.core.exceptions import S3ConnectionFailed, S3DeleteFailed, S3Unavailable, S3UploadFailed
 from app.services.bounded_calls import BoundedCalls, current_deadline, fresh_deadline
-from app.services.protocols import MAX_LIST_KEYS, ByteRange, KeyTaken, ListedObject, NewObject, StoredObject
+from app.services.protocols import MAX_LIST_KEYS, WRITE_ID, ByteRange, KeyTaken, ListedObject, NewObject, StoredObject
 from app.services.s3_connection import S3Connection, make_client
 from app.services.s3_errors import DeadlinePassed, NotS3, translating
 from app.services.s3_quick_get import QuickReads
@@ -23,9 +23,6 @@ from app.services.s3_route import RouteFinder
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-# Tells our own write from another one of the same bytes under the same key.
-_WRITE_ID = "write-id"
 
 
 class S3Session:
@@ -77,7 +74,7 @@ class S3Session:
 
     def create(self, new: NewObject, write_id: str) -> str:
         """One conditional write; an answer that was lost is looked for in the bucket. The object's ETag."""
-        metadata = {**new.metadata, _WRITE_ID: write_id}
+        metadata = {**new.metadata, WRITE_ID: write_id}
         try:
             with translating("PutObject", failure=S3UploadFailed):
                 client, quick_put = self._client, self._quick_put
@@ -161,7 +158,7 @@ class S3Session:
 
     def _find_own(self, key: str, write_id: str) -> StoredObject | None:
         stored = self.head(key)
-        return stored if stored and stored.metadata.get(_WRITE_ID) == write_id else None
+        return stored if stored and stored.metadata.get(WRITE_ID) == write_id else None
 
     def _get_finds(self, key: str) -> bool:
         """Whether a GET finds the object; False only when the store says that the key, not the bucket, is missing."""
@@ -219,5 +216,6 @@ def _stored_object(key: str, answer: Any, *, size: int) -> StoredObject:
         content_type=answer.get("ContentType", "application/octet-stream"),
         cache_control=answer.get("CacheControl"),
         last_modified=_field_of(answer, "LastModified"),
-        metadata=answer.get("Metadata", {}),
+        # Some stores answer with other capitals than were sent.
+        metadata={name.lower(): value for name, value in answer.get("Metadata", {}).items()},
     )

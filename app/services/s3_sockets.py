@@ -158,6 +158,9 @@ class StoreSockets:
         """Takes back a connection whose last answer was read to its end."""
         used.idle_since = time.monotonic()
         with self._lock:
+            # The ones that nobody has needed for long are the first.
+            while self._idle and used.idle_since - self._idle[0].idle_since >= _IDLE_SECONDS:
+                self._idle.popleft().close()
             if not self._is_closed and len(self._idle) < self._most_idle:
                 self._idle.append(used)
                 return

@@ -47,3 +47,9 @@ class ShortMemory(Generic[Value]):
         """It is not true any more."""
         with self._lock:
             self._entries.pop(name, None)
+
+    def forget_where(self, is_meant: Callable[[Hashable], bool]) -> None:
+        """None of these is true any more."""
+        with self._lock:
+            for name in [name for name in self._entries if is_meant(name)]:
+                del self._entries[name]

@@ -13,8 +13,9 @@ from enum import StrEnum
 
 from app.core.exceptions import InvalidImageKey, InvalidRequest
 from app.images.formats import ImageFormat
-from app.images.keys import VARIANTS_PREFIX, ImageKey, parse_image_key
+from app.images.keys import VARIANTS_PREFIX, ImageKey, encode_key, parse_image_key
 from app.images.variants import current_file_names
+from app.services.cdn_protocols import CdnInvalidator
 from app.services.deletion import delete_each
 from app.services.placing import roots_of, sibling_of
 from app.services.protocols import MAX_LIST_KEYS, ListedObject, ObjectStore
@@ -97,7 +98,13 @@ def plan_sweep(parts: Wiring, *, older_than: timedelta, garbage: Iterable[Garbag
     )
 
 
-async def sweep_variants(store: ObjectStore, sweep: Sweep, *, page_size: int = MAX_LIST_KEYS) -> SweepReport:
+async def sweep_variants(
+    store: ObjectStore,
+    sweep: Sweep,
+    *,
+    page_size: int = MAX_LIST_KEYS,
+    invalidator: CdnInvalidator | None = None,
+) -> SweepReport:
     """Removes the garbage under `variants/`; the bytes and counts of it.
 
     An original that the store does not clearly deny keeps its variants. What was deleted before an error stays deleted.
@@ -112,6 +119,9 @@ async def sweep_variants(store: ObjectStore, sweep: Sweep, *, page_size: int = M
         report.seen.add(page)
         garbage = await _find_garbage(store, sweep, page, report)
         if sweep.removal is Removal.DELETE:
+            if garbage and invalidator is not None:
+                folders = dict.fromkeys(key.rpartition("/")[0] for key in garbage)
+                await invalidator.remember([f"/{encode_key(folder)}/*" for folder in folders])
             await delete_each(store, garbage)
         if len(page) < page_size:
             return report

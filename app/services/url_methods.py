@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -134,6 +135,21 @@ class UrlMethods(ServiceBase):
         else:
             urls = signer.presigned_urls(object_keys, expires_in=window.expires_in, signed_at=window.signed_at)
         return urls, window.expires_at
+
+    def private_object_url(self, object_key: str, *, until: int | None = None) -> str:
+        """The URL of the current window for one object, or one that ends with `until` (seconds since 1970) if sooner.
+
+        Raises:
+            S3InvalidCredentials: no credentials to sign with.
+        """
+        urls, expires_at = self.stable_object_urls([object_key])
+        if until is None or until >= expires_at.timestamp():
+            return urls[0]
+        if self.parts.cdn is not None:
+            end = datetime.fromtimestamp(until, UTC)
+            return self.parts.cdn.signed_url(self.parts.urls.public_url(object_key), expires_at=end)
+        seconds = max(MIN_EXPIRY_SECONDS, until - math.ceil(self.parts.now().timestamp()))
+        return self.parts.urls.presigned_url(object_key, expires_in=seconds)
 
     def _window(self) -> UrlWindow:
         return UrlWindow.at(self.parts.now(), length_seconds=self.parts.delivery.url_window_seconds)

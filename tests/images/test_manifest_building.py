@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -37,6 +38,15 @@ def test_sources_of_a_photo() -> None:
     assert {source["sizes"] for source in manifest["sources"]} == {manifest["sizes"]} == {DEFAULT_SIZES}
     assert (manifest["width"], manifest["height"], manifest["alt"]) == (2560, 1920, "")
     assert (manifest["visibility"], manifest["expires_at"]) == ("public", None)
+
+
+def test_no_format_ends_far_below_the_original() -> None:
+    """Where the original is much wider than the widest AVIF, that source ends with the original, as the others do."""
+    facts = replace(facts_of("320.avif:320x240", "640.avif:640x480", "640.jpg:640x480"), width=1170, height=878)
+    sources = manifest_of(facts)["sources"]
+    assert short(sources[0]["srcset"]) == ["320.avif 320", "640.avif 640", "20241201_143022_a1b2c3d4.jpg 1170"]
+    nearly = replace(facts, width=853, height=640)
+    assert short(manifest_of(nearly)["sources"][0]["srcset"]) == ["320.avif 320", "640.avif 640"]
 
 
 def test_formats_best_first() -> None:

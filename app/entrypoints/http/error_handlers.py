@@ -127,7 +127,9 @@ def answer_service_error(
     """The problem answer to an error of ours, with the headers that its status calls for."""
     request_id = request_id_of(request.scope)
     if status >= 500:
-        _log.error("request_failed", request_id=request_id, code=error.code.value, status=status, cause=error.cause)
+        # Refusing a crowd is what is meant to happen.
+        tell = _log.warning if isinstance(error, errors.ProcessingOverloaded) else _log.error
+        tell("request_failed", request_id=request_id, code=error.code.value, status=status, cause=error.cause)
     problem = problem_of(error, status=status, request_id=request_id, debug=debug)
     return _answer(request, problem, headers=_headers_for(error, status) | dict(headers or {}))
 

@@ -38,7 +38,6 @@ GrantParameter = Annotated[
 ]
 
 _CONTENT_TYPES = {stored.extension: stored.content_type for stored in STORED_FORMATS}
-_RESOURCE_POLICY = {Visibility.PUBLIC: "cross-origin", Visibility.PRIVATE: "same-site"}
 # The address may hold a grant, which is nobody's to be told of.
 _PRIVATE_HEADERS = {"Vary": "Authorization", "Referrer-Policy": "no-referrer"}
 _PICTURE = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in _CONTENT_TYPES.values()}
@@ -77,7 +76,7 @@ class FileRoutes:
         if has_conditions(request.headers):
             stored = await self._find_readable(key, reader)
             if _is_unchanged(request, stored):
-                return Response(status_code=304, headers=self._headers(key, stored))
+                return Response(status_code=304, headers=self._headers(key, stored, reader))
             byte_range = _find_range(request, stored)
         stream = await self._service.parts.store.get(str(key), byte_range)
         try:
@@ -85,7 +84,7 @@ class FileRoutes:
         except BaseException:
             await stream.chunks.aclose()
             raise
-        return await object_stream(stream, self._headers(key, stream.object), byte_range)
+        return await object_stream(stream, self._headers(key, stream.object, reader), byte_range)
 
     async def head_file(
         self, s3_key: KeyParameter, request: Request, caller: TheCaller, grant: GrantParameter = None
@@ -94,7 +93,7 @@ class FileRoutes:
         key = self._service.parse_key(s3_key)
         reader = self._know_reader(key, caller, grant)
         stored = await self._find_readable(key, reader)
-        headers = self._headers(key, stored)
+        headers = self._headers(key, stored, reader)
         if _is_unchanged(request, stored):
             return Response(status_code=304, headers=headers)
         return Response(headers=headers | {"Content-Length": str(stored.size)})
@@ -123,8 +122,9 @@ class FileRoutes:
         else:
             check_may_read(reader, self._service.visibility_of(key), owner_of(key, stored))
 
-    def _headers(self, key: ImageKey, stored: StoredObject) -> dict[str, str]:
+    def _headers(self, key: ImageKey, stored: StoredObject, reader: Caller | GrantScope) -> dict[str, str]:
         visibility = self._service.visibility_of(key)
+        is_open = visibility is Visibility.PUBLIC or isinstance(reader, GrantScope)
         headers = {
             # By the key, which this service wrote: the store's word could be anybody's.
             "Content-Type": _CONTENT_TYPES[key.extension],
@@ -135,7 +135,8 @@ class FileRoutes:
             "Content-Disposition": format_disposition(_file_name(key, stored)),
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",
-            "Cross-Origin-Resource-Policy": _RESOURCE_POLICY[visibility],
+            # Who has a grant may show the picture anywhere: no cookie or token of a browser opened it.
+            "Cross-Origin-Resource-Policy": "cross-origin" if is_open else "same-site",
         }
         return headers | (_PRIVATE_HEADERS if visibility is Visibility.PRIVATE else {})
 

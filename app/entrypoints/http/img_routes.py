@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from app.entrypoints.http.key_path import KEY_PATH
 from app.entrypoints.http.object_stream import object_stream
 from app.entrypoints.http.ranges import parse_range
 from app.images.formats import STORED_FORMATS
-from app.images.grants import check_grant, check_owner
+from app.images.grants import check_grant, check_owner, expiry_of
 from app.images.keys import ImageKey
 from app.images.signatures import UNSIGNED, SignedPicture, verify_picture
 from app.images.transform_text import canonical_text, parse_transform
@@ -28,19 +29,17 @@ from app.services.protocols import StoredObject
 from app.services.stored_images import owner_of
 
 _CONTENT_TYPES = {stored.extension: stored.content_type for stored in STORED_FORMATS}
-_RESOURCE_POLICY = {Visibility.PUBLIC: "cross-origin", Visibility.PRIVATE: "same-site"}
 # The fallback is shown until the image is there; a redirect stays good for as long as its picture is not deleted.
 _FALLBACK_CACHE = "public, max-age=60"
-_REDIRECT_CACHE = "public, max-age=300"
+_REDIRECT_CACHE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request that may be answered; `expires_at` in seconds since 1970 where its URL ends."""
+    """A request that may be answered; `expires_at` in seconds since 1970 where its URL or grant ends."""
 
     picture: PictureRequest
     expires_at: int | None = None
-    has_grant: bool = False
 
 
 class ImgRoutes:
@@ -92,7 +91,7 @@ class ImgRoutes:
             signed = verify_picture(signature, text, s3_key, keys=self._policy.keys, now=now)
         token = request.query_params.get("grant")
         if signed is None and token is None and self._policy.access is DeliveryAccess.SIGNED:
-            raise InvalidSignature
+            raise InvalidSignature("URLs without a signature are off here (DELIVERY_ACCESS): make a signed one.")
         key = self._service.parse_key(s3_key)
         if signed is None:
             await self._check_stranger(key, token)
@@ -104,7 +103,9 @@ class ImgRoutes:
             self._service.delivery.check_allowed(picture)
         if (canonical := canonical_text(transform)) != text:
             return self._send_to(request, signature, canonical, key, signed)
-        return Admitted(picture, signed.expires_at if signed else None, has_grant=token is not None)
+        if signed is None and token is not None:
+            return Admitted(picture, expiry_of(token))
+        return Admitted(picture, signed.expires_at if signed else None)
 
     async def _check_stranger(self, key: ImageKey, token: str | None) -> None:
         if token is not None:
@@ -143,22 +144,28 @@ class ImgRoutes:
         return await self._stream(request, admitted, stored)
 
     async def _stream(self, request: Request, admitted: Admitted, stored: StoredObject | None = None) -> Response:
-        byte_range = None
-        header = ",".join(request.headers.getlist("range")) if stored else ""
-        if stored and header and range_holds(request.headers, etag=stored.etag, last_modified=stored.last_modified):
-            byte_range = parse_range(header, size=stored.size)
-        stream = await self._service.delivery.open(admitted.picture, byte_range)
-        headers = self._headers(admitted, stream.object)
-        return await object_stream(stream, headers, byte_range)
+        header = ",".join(request.headers.getlist("range"))
+        holds = stored and range_holds(request.headers, etag=stored.etag, last_modified=stored.last_modified)
+        byte_range = parse_range(header, size=stored.size) if stored and header and holds else None
+        if stored and byte_range:
+            part = await self._service.delivery.open_part(stored, byte_range)
+            if part is not None:
+                return await object_stream(part, self._headers(admitted, part.object), byte_range)
+        stream = await self._service.delivery.open(admitted.picture)
+        return await object_stream(stream, self._headers(admitted, stream.object))
 
     async def _redirect(self, admitted: Admitted) -> Response:
         picture = admitted.picture
         stored = await self._service.delivery.locate(picture)
+        left = self._seconds_left(admitted)
         if picture.visibility is Visibility.PUBLIC:
-            url, cache_control = self._service.parts.urls.public_url(stored.key), _REDIRECT_CACHE
+            url = self._service.parts.urls.public_url(stored.key)
+            seconds = _REDIRECT_CACHE_SECONDS if left is None else min(_REDIRECT_CACHE_SECONDS, int(left))
+            cache_control = f"public, max-age={seconds}"
         else:
-            urls, _ = self._service.stable_object_urls([stored.key])
-            url, cache_control = urls[0], "private, no-store"
+            # Credentials may have to be renewed: not on the event loop.
+            url = await asyncio.to_thread(self._service.private_object_url, stored.key, until=admitted.expires_at)
+            cache_control = "private, no-store"
         headers = {"Location": url, "Cache-Control": cache_control, **_vary(picture)}
         return Response(status_code=int(self._policy.answer.value), headers=headers)
 
@@ -171,18 +178,20 @@ class ImgRoutes:
     async def _answer_fallback(self, request: Request, fallback: PictureRequest) -> Response:
         stream = await self._service.delivery.open(fallback)
         headers = self._headers(Admitted(fallback), stream.object) | {"Cache-Control": _FALLBACK_CACHE}
+        # The image that comes in its place may be older: no cache should go by the date, or join ranges of both.
+        del headers["Last-Modified"], headers["Accept-Ranges"]
         if request.method == "HEAD":
             async with aclosing(stream.chunks):
                 return Response(headers=headers | {"Content-Length": str(stream.object.size)})
         return await object_stream(stream, headers)
 
+    def _seconds_left(self, admitted: Admitted) -> float | None:
+        if admitted.expires_at is None:
+            return None
+        return max(0.0, admitted.expires_at - self._service.parts.now().timestamp())
+
     def _headers(self, admitted: Admitted, stored: StoredObject) -> dict[str, str]:
-        picture = admitted.picture
-        left = None
-        if admitted.expires_at is not None:
-            left = admitted.expires_at - self._service.parts.now().timestamp()
-        elif admitted.has_grant:
-            left = 0.0 if picture.visibility is Visibility.PRIVATE else None
+        picture, left = admitted.picture, self._seconds_left(admitted)
         return {
             # By the key, which this service wrote: the store's word could be anybody's.
             "Content-Type": _CONTENT_TYPES[stored.key.rpartition(".")[2]],
@@ -193,7 +202,8 @@ class ImgRoutes:
             "Content-Disposition": "inline",
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "default-src 'none'; sandbox",
-            "Cross-Origin-Resource-Policy": _RESOURCE_POLICY[picture.visibility],
+            # Who has the URL may show the picture anywhere: nothing else, no cookie or token, opened it.
+            "Cross-Origin-Resource-Policy": "cross-origin",
             **({} if picture.visibility is Visibility.PUBLIC else {"Referrer-Policy": "no-referrer"}),
             **_vary(picture),
         }

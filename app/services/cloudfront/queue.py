@@ -80,7 +80,8 @@ class InvalidationQueue:
             S3Error: the store failed.
         """
         listed = await self._store.list(ENTRIES_PREFIX)
-        return [(entry.key, _time_of(entry.key) or entry.last_modified) for entry in listed]
+        # The later of the writer's clock and the store's: what is sent too early is fetched again before it is deleted.
+        return [(entry.key, max(_time_of(entry.key) or entry.last_modified, entry.last_modified)) for entry in listed]
 
     async def read_entries(self, keys: Sequence[str]) -> list[Entry]:
         """These entries, without those that another process has settled meanwhile or that are not ours.
@@ -93,7 +94,7 @@ class InvalidationQueue:
         async def read(key: str) -> Entry | None:
             async with gate:
                 content = await self._read(key)
-                return None if content is None else Entry(key, tuple(content["paths"]))
+                return None if content is None or "paths" not in content else Entry(key, tuple(content["paths"]))
 
         return [entry for entry in await asyncio.gather(*map(read, keys)) if entry is not None]
 

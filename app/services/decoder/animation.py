@@ -118,7 +118,7 @@ def _affordable(plan: RenderPlan, still: Still, *, frames: int) -> list[PlannedV
         for spec in plan.variants
         if spec.format is ImageFormat.WEBP or (spec.format is ImageFormat.AVIF and spec.name not in named)
     )
-    planned = plan_variants(specs, still.sizes, upright=still.upright)
+    planned = plan_variants(specs, still.sizes, original=still.original)
     chosen = affordable_animations([each.canvas for each in planned], frames=frames)
     return [each for at, each in enumerate(planned) if at in chosen]
 

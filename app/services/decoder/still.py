@@ -76,7 +76,7 @@ def decode_still(structure: Structure, plan: RenderPlan, *, original_of: Callabl
     opened = open_image(structure)
     upright = upright_size(opened.image.width, opened.image.height, opened.orientation)
     original = original_of(upright)
-    sizes = cascade_sizes(original, plan.variants, upright=upright)
+    sizes = cascade_sizes(original, plan.variants)
     is_unchanged = opened.orientation == 1 and is_plain(opened.image) and original == upright
     opened = shrink_on_load(opened, structure, needed=upright_size(*sizes[0], opened.orientation))
     largest = decode_upright(opened, sizes[0])
@@ -104,7 +104,7 @@ def render_variants(
 
     The still's steps are used up: each is let go as soon as no variant needs it any more.
     """
-    planned = plan_variants(specs, still.sizes, upright=still.upright)
+    planned = plan_variants(specs, still.sizes, original=still.original)
     finished: dict[VariantSpec, Rendition] = {}
     for size in still.sizes:
         step = still.steps.pop(0)

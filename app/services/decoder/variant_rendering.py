@@ -26,9 +26,9 @@ class PlannedVariant:
     step: Size
 
 
-def plan_variants(specs: Iterable[VariantSpec], steps: tuple[Size, ...], *, upright: Size) -> list[PlannedVariant]:
-    """The variants that a source of this upright size gets, in the order of their specs."""
-    sizes = ((spec, variant_size(spec, *upright)) for spec in specs)
+def plan_variants(specs: Iterable[VariantSpec], steps: tuple[Size, ...], *, original: Size) -> list[PlannedVariant]:
+    """The variants of an optimised original of this size, in the order of their specs."""
+    sizes = ((spec, variant_size(spec, *original)) for spec in specs)
     return [PlannedVariant(spec, size, nearest_covering(steps, size)) for spec, size in sizes if size is not None]
 
 

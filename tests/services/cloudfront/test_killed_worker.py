@@ -130,5 +130,6 @@ def test_the_service_empties_the_queue_by_itself(
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     asyncio.run(InvalidationQueue(store).add(["/a"], moment=long_ago))
     store.close()
-    with serving(tmp_path, variables=environment(bucket, cloudfront)) as service:
+    brief = {"S3_TOTAL_TIMEOUT_SECONDS": "1", "S3_READ_TIMEOUT_SECONDS": "1", "S3_CONNECT_TIMEOUT_SECONDS": "1"}
+    with serving(tmp_path, variables=environment(bucket, cloudfront) | brief) as service:
         assert eventually(lambda: cloudfront.paths == ["/a"] and keys_in(bucket) == []), service.stderr

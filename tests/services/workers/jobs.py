@@ -12,7 +12,7 @@ from PIL import AvifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPIma
 
 from app.images.cleanup import clean_copy
 from app.images.formats import ImageFormat
-from app.images.geometry import variant_size
+from app.images.geometry import original_size, variant_size
 from app.images.records import PictureFacts, RenderedImage, RenderPlan, Rendition, SourceFacts, Structure
 from app.images.variants import VariantSpec
 
@@ -48,7 +48,10 @@ class Job:
 
     def renditions(self) -> list[Rendition]:
         """Every variant of the plan, as it should be."""
-        sized = ((spec, variant_size(spec, self.structure.width, self.structure.height)) for spec in self.plan.variants)
+        sized = (
+            (spec, variant_size(spec, *original_size(self.plan, self.structure.width, self.structure.height)))
+            for spec in self.plan.variants
+        )
         return [Rendition(spec, picture(spec.format, size), *size) for spec, size in sized if size]
 
     def result(self, **changes: Any) -> RenderedImage:
