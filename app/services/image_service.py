@@ -21,7 +21,7 @@ from app.services.listing import list_page
 from app.services.manifest_methods import ManifestMethods
 from app.services.moving import move_image
 from app.services.new_images import facts_of_upload, render_upload
-from app.services.placing import check_owner_of_place, choose_visibility, lies_apart, list_roots
+from app.services.placing import check_owner_of_place, choose_visibility, lies_apart, list_roots, sibling_of
 from app.services.protocols import ByteRange, ObjectStream, StoredObject
 from app.services.results import ImagePage, StoredImage, UploadOutcome, UploadResult
 from app.services.store_time import store_time
@@ -181,7 +181,11 @@ class ImageService(ImgMethods, GrantMethods, ManifestMethods):
         target = replace(key, is_private=lies_apart(kind, wanted))
         if kind.visibility is Visibility.PRIVATE:
             return await self.get_image_metadata(str(target))
-        stored = await move_image(self.parts, key, target, wanted)
+        try:
+            stored = await move_image(self.parts, key, target, wanted)
+        finally:
+            for place in (target, sibling_of(target)):
+                self.delivery.forget(place)
         return await self.describe(target, stored)
 
     async def sweep_variants(
