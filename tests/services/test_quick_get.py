@@ -20,6 +20,7 @@ from app.core.config import ChecksumMode
 from app.core.exceptions import ImageNotFound, S3ConnectionFailed
 from app.services.protocols import ByteRange, NewObject, ObjectStream
 from app.services.s3_service import S3Service
+from app.services.s3_sockets import StoreSocket, StoreSockets
 from tests.conftest import BucketFactory
 from tests.services.canned_store import DESCRIPTION, CannedStore, canned_store, found
 from tests.services.recorded_answers import at
@@ -109,6 +110,41 @@ ODD_ANSWERS = {
     "busy": b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n",
     "cut short": b"HTTP/1.1 200 OK\r\n" + DESCRIPTION + b"Content-Length: 9\r\nConnection: close\r\n\r\nx",
 }
+
+
+async def test_names_of_metadata_in_any_case() -> None:
+    """A store that writes names of metadata with capitals gives the same facts, by the quick way and by boto's."""
+    shouting = found(BODY).replace(b"x-amz-meta-owner", b"X-Amz-Meta-Owner")
+    async with canned_store(lambda _: shouting) as canned, knowing(canned) as store:
+        quick = await store.head("users/1/a.jpg")
+        by_boto = S3Service(lambda: at(f"http://127.0.0.1:{canned.port}"))
+        plain = await by_boto.head("users/1/a.jpg")
+        by_boto.close()
+        assert quick is not None
+        assert plain is not None
+        assert dict(quick.metadata) == dict(plain.metadata) == {"owner": "1"}
+
+
+async def test_a_store_that_only_boto_reaches_is_left_to_boto() -> None:
+    """After three connections in vain reads do not wait for a fourth: boto, which gets through, is asked at once."""
+    async with canned_store(lambda _: found(BODY)) as canned, knowing(canned) as store:
+        session = await store._get_session()
+        reads = session.quick_reads
+        assert reads is not None
+        reads._sockets = Unreachable("127.0.0.1", canned.port, tls=None, most_idle=4)
+        for _ in range(6):
+            assert await read(store) == BODY
+        assert Unreachable.tries == 3
+
+
+class Unreachable(StoreSockets):
+    """The connections to an address that nobody answers at."""
+
+    tries = 0
+
+    async def connect(self) -> StoreSocket:
+        Unreachable.tries += 1
+        raise ConnectionRefusedError
 
 
 @pytest.mark.parametrize("odd", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
