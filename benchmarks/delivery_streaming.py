@@ -2,7 +2,8 @@
 
     .venv/bin/python -m benchmarks.delivery_streaming [--workers 2] [--rounds 5] [--seconds 3] [--connections 16]
 
-By a service of one process and by one of `--workers`. They, the embedded store and the load generator share the machine. Rounds are interleaved; a ratio is taken within a round.
+By a service of one process and one of `--workers`. They, the embedded store and the load generator share the machine.
+Rounds are interleaved; a ratio is taken within a round.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="per question and round")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--port", type=int, default=18_190)
+    parser.add_argument("--port", type=int, default=9_190)  # below those of embedded stores
     parser.add_argument("--workers", type=int, default=2, help="serving processes, beside the figures of one")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as running:
