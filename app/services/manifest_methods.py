@@ -62,12 +62,13 @@ class ManifestMethods(UrlMethods):
 
         Raises:
             TooManyFiles: more than 100 keys.
-            InvalidImageKey: one of them is no key; nothing is looked up then.
+            InvalidImageKey: one of them is no key, the detail says which; nothing is looked up then.
             InvalidRequest: `sizes` is too long or not printable.
             S3Error: the store failed for one of them.
         """
         shown_sizes = check_sizes(sizes)
-        keys = {s3_key: self.parse_key(s3_key) for s3_key in _at_most(s3_keys, MAX_MANIFESTS)}
+        asked = list(_at_most(s3_keys, MAX_MANIFESTS))
+        keys = dict(zip(asked, self.parse_keys(asked), strict=True))
         found = await self._find_objects(keys.values())
         seen = [
             KnownImage(key, Facts.from_metadata(stored.metadata))
