@@ -57,9 +57,9 @@ async def make_result(parts: Wiring, image: KnownImage, transform: Transform, ca
         ProcessingOverloaded: too many pictures are waiting; repeat later.
         ImageError, S3Error: it cannot be decoded, or the store failed.
     """
-    # Asked for before anything is read, so that a crowd is refused quickly.
-    async with parts.slots.hold() as waited_seconds:
-        made = await _render(parts, image, transform, candidate.format, waited_seconds)
+    # A crowd is refused before anything is read for it.
+    parts.slots.check_room()
+    made = await _render(parts, image, transform, candidate.format)
     result = await _store(parts, image, candidate, made)
     # A delete that came between the reading and the writing found nothing to delete yet.
     try:
@@ -83,7 +83,7 @@ async def _take_back(parts: Wiring, candidate: Candidate) -> None:
 
 
 async def _render(
-    parts: Wiring, image: KnownImage, transform: Transform, image_format: ImageFormat, waited_seconds: float
+    parts: Wiring, image: KnownImage, transform: Transform, image_format: ImageFormat
 ) -> TransformedImage:
     overlay = await _read_watermark(parts, transform) if transform.watermark else None
     source, structure = await _read_source(parts, image, transform, image_format)
@@ -94,7 +94,9 @@ async def _render(
         decoded=source.size,
         overlay_size=(overlay.width, overlay.height) if overlay else None,
     )
-    return await parts.processor.transform(structure, recipe, overlay=overlay, waited_seconds=waited_seconds)
+    # Held for the rendering alone: others read and store meanwhile, so that no worker waits for the store.
+    async with parts.slots.hold() as waited_seconds:
+        return await parts.processor.transform(structure, recipe, overlay=overlay, waited_seconds=waited_seconds)
 
 
 async def _read_source(
