@@ -63,5 +63,6 @@ def test_kill_9_in_the_middle_of_an_upload(make_bucket: BucketFactory, tmp_path:
     assert left
     assert all(key.startswith("variants/users/") for key in left)
     assert asyncio.run(sweep(bucket, days_later=0)) == 0
-    assert asyncio.run(sweep(bucket, days_later=2)) == len(left)
+    # A write that was under way may still have arrived.
+    assert asyncio.run(sweep(bucket, days_later=2)) >= len(left)
     assert keys_in(bucket) == []

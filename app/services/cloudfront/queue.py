@@ -80,8 +80,7 @@ class InvalidationQueue:
             S3Error: the store failed.
         """
         listed = await self._store.list(ENTRIES_PREFIX)
-        # The later of the writer's clock and the store's: what is sent too early is fetched again before it is deleted.
-        return [(entry.key, max(_time_of(entry.key) or entry.last_modified, entry.last_modified)) for entry in listed]
+        return [(entry.key, _time_of(entry.key) or entry.last_modified) for entry in listed]
 
     async def read_entries(self, keys: Sequence[str]) -> list[Entry]:
         """These entries, without those that another process has settled meanwhile or that are not ours.
