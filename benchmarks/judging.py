@@ -8,18 +8,19 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from benchmarks.contenders import BENCH_VENV, PEERS
 
 
-class Judge:
-    """The running judge; a megapixel takes it about two seconds."""
+class JudgeProcess:
+    """A program of the peers' folder in an interpreter of its own, asked and answering by lines."""
 
-    def __init__(self) -> None:
-        command = [BENCH_VENV / "bin" / "python", PEERS / "judge.py"]
+    def __init__(self, program: str) -> None:
+        command = [BENCH_VENV / "bin" / "python", PEERS / program]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def __enter__(self) -> Judge:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -28,6 +29,13 @@ class Judge:
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait(60)
+
+
+class Judge(JudgeProcess):
+    """The running judge; a megapixel takes it about two seconds."""
+
+    def __init__(self) -> None:
+        super().__init__("judge.py")
 
     def mean_scores(self, photo: Path, folder: Path) -> dict[str, float]:
         """The mean score of the folder's files, by format (the files' suffix)."""

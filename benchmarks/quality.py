@@ -12,7 +12,6 @@ import argparse
 import io
 import json
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,9 +27,9 @@ from app.images.formats import ImageFormat
 from app.services.decoder.codecs import encode
 from app.services.decoder.flatness import is_flat
 from app.services.decoder.quality import QualityChooser
-from benchmarks.contenders import BENCH_VENV, PEERS
 from benchmarks.drawn_screens import draw_screenshot, draw_text
 from benchmarks.installation import install_python
+from benchmarks.judging import JudgeProcess
 from benchmarks.photos import SCENES, find_or_draw
 
 PROBE_SIDE = 640
@@ -70,23 +69,17 @@ REFERENCES = (
 )
 
 
-class Judge:
-    """SSIMULACRA2 in an interpreter of its own."""
+class Judge(JudgeProcess):
+    """SSIMULACRA2 of the encodings of one step."""
 
     def __init__(self) -> None:
-        command = [BENCH_VENV / "bin" / "python", PEERS / "step_judge.py"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        super().__init__("step_judge.py")
         self._folder = tempfile.TemporaryDirectory()
-
-    def __enter__(self) -> Judge:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(60)
+        super().__exit__(kind, error, trace)
         self._folder.cleanup()
 
     def scores(self, step: Step, bodies: Sequence[bytes]) -> list[float]:

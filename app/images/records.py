@@ -66,8 +66,8 @@ class Qualities:
 class RenderPlan:
     """What to make of one picture: its optimised original and the variants.
 
-    Variants wider than the upright source are left out by the processor, never enlarged. `keeps_animation` False makes
-    a still of the first frame.
+    Variants wider than the optimised original are left out by the processor, never enlarged. `keeps_animation` False
+    makes a still of the first frame.
     """
 
     max_side_pixels: int = 2560
