@@ -41,7 +41,10 @@ class AskBoto(Exception):
 
 
 class QuickReads:
-    """Reads of the bucket of one client, for callers on any event loop; at most `pool_size` per loop are under way."""
+    """Reads of the bucket of one client, for callers on any event loop.
+
+    At most `pool_size` per loop wait for a head or a small object; larger ones that are being streamed are not counted.
+    """
 
     def __init__(self, routes: RouteFinder, connection: S3Connection) -> None:
         self._routes = routes
